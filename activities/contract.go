@@ -1,0 +1,46 @@
+// Package activities is where the waiting ends: thin Temporal activities that load a call, decide, write it to a CRM and
+// record what came of it. It declares the interfaces of the stores it needs, and is the only place that turns errors
+// into Temporal's.
+package activities
+
+import (
+	"time"
+)
+
+// DeliverInput asks for one lane of a call to be brought up to date.
+type DeliverInput struct {
+	WorkspaceID  string `json:"workspace_id"`
+	CallID       string `json:"call_id"`
+	ConnectionID string `json:"connection_id"`
+	// Revision is the least revision of the call to deliver; the activity delivers the newest it finds.
+	Revision int64 `json:"revision"`
+	// Force delivers even what is parked or unchanged (sync now, resync).
+	Force bool `json:"force,omitempty"`
+}
+
+// DeliverResult is what came of it.
+type DeliverResult struct {
+	// Outcome is done, unchanged, skipped or parked.
+	Outcome Outcome `json:"outcome"`
+	// Revision is the revision of the call that the lane has settled.
+	Revision int64 `json:"revision"`
+}
+
+// Outcome is how a delivery ended.
+type Outcome string
+
+// The outcomes of a delivery that will not be retried by Temporal.
+const (
+	Done      Outcome = "done"
+	Unchanged Outcome = "unchanged"
+	Skipped   Outcome = "skipped"
+	Parked    Outcome = "parked"
+)
+
+// Times that bound one delivery. DeliverTimeout is the activity's StartToClose and the lease of an attempt: longer than
+// all its requests together, so that a retry never runs beside the attempt it replaces.
+const (
+	DeliverTimeout = 2 * time.Minute
+	// DeliverGiveUp is how long a delivery is retried before it is parked.
+	DeliverGiveUp = 72 * time.Hour
+)

@@ -1,0 +1,290 @@
+// Package connectors is the outbound contract: a small core every CRM has, capabilities as further interfaces, and the
+// classes of errors. Each CRM is a package below this one; cmd/callsync registers them.
+package connectors
+
+import (
+	"context"
+	"net/http"
+	"sort"
+	"time"
+
+	"github.com/callsync/callsync/call"
+)
+
+// Connector is one kind of CRM.
+type Connector interface {
+	Info() Info
+	// Open makes a session for one connection. It sends nothing; it returns an *Error of class Invalid for settings
+	// that cannot work.
+	Open(Settings) (Session, error)
+}
+
+// Settings are one connection's.
+type Settings struct {
+	ConnectionID string
+	Config       map[string]string
+	Secrets      map[string]string
+	// Transport carries the requests: it refuses private hosts, charges the rate budget and counts. Nil means a plain one.
+	Transport http.RoundTripper
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// Session is the core that every CRM has: it writes a call. A session is used by several workers at once. Methods
+// return an *Error. The capabilities below are found by type assertion.
+type Session interface {
+	// WriteCall creates the record of w.Key or updates it. It must make one record out of any number of repetitions,
+	// as far as the connection's Idempotency reaches.
+	WriteCall(ctx context.Context, w CallWrite) (Written, error)
+}
+
+// Idempotency is how a connection makes one record out of repeated writes. Its connect test decides it.
+type Idempotency string
+
+// The kinds of idempotency.
+const (
+	KeyedUpsert     Idempotency = "keyed_upsert"
+	LookupThenWrite Idempotency = "lookup_then_write"
+	CreateOnly      Idempotency = "create_only"
+)
+
+// CallWrite is one write of a call record.
+type CallWrite struct {
+	// Key is callsync's own id of the record, the same in every attempt.
+	Key string
+	// RemoteID is the record's id in the CRM where it is known; then the write is an update.
+	RemoteID string
+	// Fields are the CRM's fields and their values, as the mapping made them: string, bool, int64, float64, time.Time,
+	// []string, or nil to clear. On an update only those that change.
+	Fields map[string]any
+	// Call is the canonical call; only connectors without fields of their own (signed webhooks) read it.
+	Call call.Call
+	// Links are the records the call belongs to; a CRM that can links them in the same request.
+	Links []Ref
+}
+
+// Ref names a record of the CRM: its object ("contact") and id.
+type Ref struct {
+	Object string `json:"object"`
+	ID     string `json:"id"`
+}
+
+// Written is the outcome of a write.
+type Written struct {
+	RemoteID string
+	// URL opens the record in the CRM's UI; empty where it cannot be known.
+	URL     string
+	Created bool
+	// Linked are those of the write's links that the CRM made in the same request.
+	Linked   []Ref
+	Warnings []Warning
+}
+
+// Warning is a loss a person should know of, such as text that was cut.
+type Warning struct {
+	Field string `json:"field"`
+	Text  string `json:"text"`
+}
+
+// CallFinder looks for our record of a call by key: needed by LookupThenWrite, and after an unknown outcome.
+type CallFinder interface {
+	// FindCall returns the record with our key, or ok false.
+	FindCall(ctx context.Context, key string) (id string, ok bool, err error)
+}
+
+// CallReader reads fields of a record as they are now.
+type CallReader interface {
+	ReadCall(ctx context.Context, id string, fields []string) (map[string]any, error)
+}
+
+// Linker ties a call record to another one, once.
+type Linker interface {
+	LinkCall(ctx context.Context, callID string, to Ref) error
+}
+
+// PhoneQuery is a number to look for, in the forms CRMs store.
+type PhoneQuery struct {
+	E164     string // +14155550101
+	National string // 4155550101
+	Country  string // US
+}
+
+// Contact is a person or company record of the CRM.
+type Contact struct {
+	Ref
+	Name    string
+	OwnerID string
+	// Numbers are its phone numbers as stored; the caller compares them as E.164.
+	Numbers    []string
+	ModifiedAt time.Time
+}
+
+// ContactMatcher finds contacts by phone. It may return too many (the caller re-checks E.164) but not too few.
+type ContactMatcher interface {
+	FindContacts(ctx context.Context, q PhoneQuery) ([]Contact, error)
+}
+
+// ContactCreator creates contacts, one for each key.
+type ContactCreator interface {
+	// CreateContact returns a Conflict with RemoteID where the CRM says that the contact exists.
+	CreateContact(ctx context.Context, w ContactWrite) (Written, error)
+	// FindContactByKey returns the contact that an earlier CreateContact with this key made, or ok false.
+	FindContactByKey(ctx context.Context, key string) (Contact, bool, error)
+}
+
+// ContactWrite is a contact to create.
+type ContactWrite struct {
+	Key    string
+	Fields map[string]any
+}
+
+// Owner is a user of the CRM who can own records.
+type Owner struct {
+	ID     string
+	Email  string
+	Name   string
+	Active bool
+}
+
+// OwnerResolver finds owners by e-mail; ok is false where there is none.
+type OwnerResolver interface {
+	FindOwner(ctx context.Context, email string) (Owner, bool, error)
+}
+
+// DispositionOption is one value of the CRM's list of call outcomes.
+type DispositionOption struct {
+	ID    string `json:"id"`
+	Label string `json:"label"`
+}
+
+// DispositionLister lists the outcomes the account knows. A mapping matches the call's disposition with their labels.
+type DispositionLister interface {
+	Dispositions(ctx context.Context) ([]DispositionOption, error)
+}
+
+// SchemaDescriber lists the fields of an object ("call", "contact").
+type SchemaDescriber interface {
+	Describe(ctx context.Context, object string) (Schema, error)
+}
+
+// Schema is the fields of one object of the CRM.
+type Schema struct {
+	Object string        `json:"object"`
+	Fields []SchemaField `json:"fields"`
+}
+
+// FieldType is the type of a CRM's field.
+type FieldType string
+
+// The types of CRM fields.
+const (
+	TypeText     FieldType = "text"
+	TypeLongText FieldType = "long_text"
+	TypeHTML     FieldType = "html"
+	TypeNumber   FieldType = "number"
+	TypeBool     FieldType = "bool"
+	TypeDate     FieldType = "date"
+	TypeDateTime FieldType = "datetime"
+	TypePicklist FieldType = "picklist"
+	TypeMulti    FieldType = "multi_picklist"
+	TypeRef      FieldType = "reference"
+)
+
+// SchemaField is one field of the CRM.
+type SchemaField struct {
+	Name      string              `json:"name"`
+	Label     string              `json:"label"`
+	Type      FieldType           `json:"type"`
+	Required  bool                `json:"required"`
+	ReadOnly  bool                `json:"read_only"`
+	MaxLength int                 `json:"max_length,omitempty"`
+	Options   []DispositionOption `json:"options,omitempty"`
+}
+
+// Verifier is the connect test.
+type Verifier interface {
+	// Verify checks credentials and rights, makes the external-id fields where the CRM allows, and decides the
+	// connection's idempotency. It returns an error only if it could not find out; a failed check is in the report.
+	Verify(ctx context.Context) (Report, error)
+}
+
+// Report is the result of a connect test.
+type Report struct {
+	Checks      []Check     `json:"checks"`
+	Idempotency Idempotency `json:"idempotency"`
+	// Account names the CRM account for people ("Acme Inc, 1234567").
+	Account string `json:"account,omitempty"`
+}
+
+// OK tells whether every check passed.
+func (r Report) OK() bool {
+	for _, c := range r.Checks {
+		if !c.OK {
+			return false
+		}
+	}
+	return true
+}
+
+// Check is one line of a connect test's list.
+type Check struct {
+	Name string `json:"name"`
+	OK   bool   `json:"ok"`
+	// Text says what was found and, where it failed, what to do.
+	Text string `json:"text"`
+}
+
+// Info describes a connector to people and to the API.
+type Info struct {
+	ID     string  `json:"id"`
+	Label  string  `json:"label"`
+	Fields []Field `json:"fields"`
+	// Capabilities is filled by the registry from the interfaces a session implements.
+	Capabilities []string    `json:"capabilities"`
+	Idempotency  Idempotency `json:"idempotency"`
+	// LookupLag is how long after a write a look-up may still not see it.
+	LookupLag time.Duration `json:"-"`
+	// RequestTimeout bounds one request.
+	RequestTimeout time.Duration `json:"-"`
+	// Mappings are the default mapping documents by object ("call", "contact"), YAML.
+	Mappings map[string][]byte `json:"-"`
+	Setup    string            `json:"setup"`
+	Docs     string            `json:"docs,omitempty"`
+}
+
+// Field is one setting of a connection.
+type Field struct {
+	Name     string   `json:"name"`
+	Label    string   `json:"label"`
+	Help     string   `json:"help,omitempty"`
+	Secret   bool     `json:"secret"`
+	Required bool     `json:"required"`
+	Default  string   `json:"default,omitempty"`
+	Options  []string `json:"options,omitempty"`
+}
+
+// Registry holds the connectors of a binary by id.
+type Registry map[string]Connector
+
+// NewRegistry registers connectors; it panics on a doubled id, which is a programming error.
+func NewRegistry(all ...Connector) Registry {
+	r := Registry{}
+	for _, c := range all {
+		id := c.Info().ID
+		if _, ok := r[id]; ok {
+			panic("connectors: " + id + " registered twice")
+		}
+		r[id] = c
+	}
+	return r
+}
+
+// Infos lists the connectors by id.
+func (r Registry) Infos() []Info {
+	out := make([]Info, 0, len(r))
+	for _, c := range r {
+		out = append(out, c.Info())
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].ID < out[j].ID })
+	return out
+}

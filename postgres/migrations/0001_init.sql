@@ -1,0 +1,319 @@
+-- The facts of callsync. Every row belongs to a workspace; ids are UUIDv7 made by the application, so they sort by time.
+
+create table workspaces (
+    id          uuid primary key,
+    name        text not null,
+    created_at  timestamptz not null default now()
+);
+
+create table users (
+    id             uuid primary key,
+    workspace_id   uuid not null references workspaces,
+    email          text not null,
+    name           text not null default '',
+    password_hash  text not null,
+    role           text not null default 'admin' check (role in ('viewer', 'operator', 'admin')),
+    created_at     timestamptz not null default now()
+);
+create unique index users_email on users (lower(email));
+
+create table sessions (
+    token_hash    bytea primary key,
+    user_id       uuid not null references users on delete cascade,
+    workspace_id  uuid not null references workspaces,
+    created_at    timestamptz not null default now(),
+    expires_at    timestamptz not null
+);
+
+create table api_tokens (
+    token_hash    bytea primary key,
+    id            uuid not null unique,
+    workspace_id  uuid not null references workspaces,
+    name          text not null,
+    -- A bootstrap token may create workspaces.
+    bootstrap     boolean not null default false,
+    created_at    timestamptz not null default now(),
+    last_used_at  timestamptz
+);
+
+create table sources (
+    id               uuid primary key,
+    workspace_id     uuid not null references workspaces,
+    provider         text not null,
+    name             text not null,
+    time_zone        text not null default '',
+    default_country  text not null default '',
+    window_seconds   integer not null default 1200 check (window_seconds between 0 and 604800),
+    quiet_seconds    integer not null default 5 check (quiet_seconds between 0 and 3600),
+    stale_seconds    integer not null default 14400 check (stale_seconds between 60 and 604800),
+    policy           text not null default 'complete' check (policy in ('complete', 'early')),
+    config           jsonb not null default '{}',
+    secrets          bytea,
+    token_hash       bytea not null unique,
+    old_token_hash   bytea unique,
+    old_token_until  timestamptz,
+    -- The token itself, sealed: the UI shows hook URLs again.
+    token_sealed     bytea not null,
+    -- null: every connection of the workspace.
+    connections      uuid[],
+    created_at       timestamptz not null default now(),
+    updated_at       timestamptz not null default now(),
+    deleted_at       timestamptz
+);
+create index sources_workspace on sources (workspace_id, id);
+
+create table own_numbers (
+    workspace_id  uuid not null references workspaces,
+    number        text not null,
+    label         text not null default '',
+    primary key (workspace_id, number)
+);
+
+create table connections (
+    id              uuid primary key,
+    workspace_id    uuid not null references workspaces,
+    connector       text not null,
+    name            text not null,
+    config          jsonb not null default '{}',
+    secrets         bytea,
+    mode            text not null default 'live' check (mode in ('live', 'shadow')),
+    policy          text check (policy in ('complete', 'early')),
+    window_seconds  integer check (window_seconds between 0 and 604800),
+    -- contact_policy: what to do with a number the CRM does not know.
+    contact_policy  text not null default 'create' check (contact_policy in ('create', 'none')),
+    -- many_policy: what to do with a number that several contacts share.
+    many_policy     text not null default 'recent' check (many_policy in ('recent', 'none')),
+    status          text not null default 'active' check (status in ('active', 'paused', 'revoked')),
+    status_reason   text not null default '',
+    idempotency     text check (idempotency in ('keyed_upsert', 'lookup_then_write', 'create_only')),
+    report          jsonb,
+    verified_at     timestamptz,
+    created_at      timestamptz not null default now(),
+    updated_at      timestamptz not null default now(),
+    deleted_at      timestamptz
+);
+create index connections_workspace on connections (workspace_id, id);
+
+create table connection_owners (
+    connection_id  uuid not null references connections,
+    workspace_id   uuid not null references workspaces,
+    -- How the agent is named by the phone system: an e-mail in lower case, or "id:..." .
+    agent_key      text not null,
+    owner_id       text not null,
+    owner_name     text not null default '',
+    manual         boolean not null default true,
+    primary key (connection_id, agent_key)
+);
+
+create table mappings (
+    connection_id  uuid not null references connections,
+    object         text not null,
+    version        integer not null,
+    workspace_id   uuid not null references workspaces,
+    document       text not null,
+    author         text not null default '',
+    note           text not null default '',
+    created_at     timestamptz not null default now(),
+    primary key (connection_id, object, version)
+);
+-- The active version, apart, because versions are immutable.
+create table active_mappings (
+    connection_id  uuid not null,
+    object         text not null,
+    version        integer not null,
+    primary key (connection_id, object),
+    foreign key (connection_id, object, version) references mappings
+);
+
+-- Receipts are never updated: their raw bytes are the evidence. They are partitioned by day through their id, a UUIDv7
+-- whose first 48 bits are the receiver's clock in milliseconds. Bytes, not text: a NUL or bad UTF-8 harms nobody.
+create table receipts (
+    id            uuid not null primary key,
+    workspace_id  uuid not null,
+    source_id     uuid not null,
+    received_at   timestamptz not null,
+    method        text not null,
+    hook_event    text not null default '',
+    query         bytea not null,
+    headers       bytea not null,
+    body          bytea not null,
+    -- verdict of the signature check at arrival: ok, bad, none (the provider or source does not sign)
+    signature     text not null default 'none' check (signature in ('ok', 'bad', 'none'))
+) partition by range (id);
+create table receipts_default partition of receipts default;
+create index receipts_source on receipts (workspace_id, source_id, id desc);
+
+-- What is still to be applied. Small and short-lived: a row is deleted in the transaction that applies its receipt.
+create table inbox (
+    receipt_id    uuid primary key,
+    workspace_id  uuid not null,
+    source_id     uuid not null,
+    -- A receipt that could not be applied for a reason that may pass is tried again then.
+    not_before    timestamptz not null default '-infinity',
+    attempts      integer not null default 0
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
+
+-- What became of a receipt; written once when it is applied and again by a replay.
+create table receipt_results (
+    receipt_id    uuid primary key,
+    workspace_id  uuid not null,
+    source_id     uuid not null,
+    state         text not null check (state in ('applied', 'ignored', 'quarantined', 'rejected')),
+    -- For people: why it is ignored, quarantined or rejected. Holds nothing of the payload.
+    reason        text not null default '',
+    -- For operators: the chain of errors.
+    detail        text not null default '',
+    record_kind   text check (record_kind in ('call', 'message', 'form')),
+    record_id     uuid,
+    -- Whether it changed its record; a duplicate did not.
+    changed       boolean not null default false,
+    applied_at    timestamptz not null default now()
+);
+create index receipt_results_record on receipt_results (record_id, receipt_id) where record_id is not null;
+create index receipt_results_trouble on receipt_results (workspace_id, source_id, receipt_id desc)
+    where state in ('quarantined', 'rejected');
+
+create table calls (
+    id                 uuid primary key,
+    workspace_id       uuid not null,
+    source_id          uuid not null,
+    -- The canonical call as JSON (call.Call), without its events.
+    state              jsonb not null,
+    -- Columns below repeat what lists, search, the relay and the sweeper ask for.
+    revision           bigint not null default 0,
+    phase              text not null check (phase in ('live', 'ended')),
+    status             text not null default '',
+    direction          text not null default '',
+    started_at         timestamptz,
+    ended_at           timestamptz,
+    customer_number    text not null default '',
+    customer_name      text not null default '',
+    agent_text         text not null default '',
+    complete           boolean not null default false,
+    -- The moment from which the window is counted; fixed once when the call ends.
+    window_base        timestamptz,
+    -- The last time the folded state changed.
+    changed_at         timestamptz not null default now(),
+    -- Alive while only a connection id is known.
+    provisional        boolean not null default false,
+    -- Set when the call was folded into an older one; its receipts and deliveries moved there.
+    merged_into        uuid,
+    -- Signalling: what the workflow has been told, and who is telling it right now.
+    signalled_revision bigint not null default 0,
+    signal_lease       timestamptz not null default '-infinity',
+    -- The lowest revision that every lane has delivered, skipped or parked.
+    settled_revision   bigint not null default 0,
+    -- When the sweeper looks at this call next; null when it has nothing to repair.
+    check_at           timestamptz,
+    check_count        integer not null default 0,
+    created_at         timestamptz not null default now()
+);
+create index calls_list on calls (workspace_id, created_at desc, id desc) where merged_into is null;
+create index calls_number on calls (workspace_id, customer_number, created_at desc) where merged_into is null;
+create index calls_unsignalled on calls (signal_lease) where revision > signalled_revision and merged_into is null;
+create index calls_check on calls (check_at) where check_at is not null and merged_into is null;
+
+create table call_aliases (
+    source_id     uuid not null,
+    kind          text not null,
+    value         text not null,
+    workspace_id  uuid not null,
+    call_id       uuid not null,
+    primary key (source_id, kind, value)
+);
+create index call_aliases_call on call_aliases (call_id);
+
+-- Events are what a receipt says; replaying a receipt replaces its events.
+create table events (
+    receipt_id    uuid not null,
+    seq           integer not null,
+    workspace_id  uuid not null,
+    source_id     uuid not null,
+    -- The call, message or form it belongs to.
+    record_kind   text not null check (record_kind in ('call', 'message', 'form')),
+    record_id     uuid not null,
+    kind          text not null,
+    -- The whole event (call.Event) as JSON.
+    data          jsonb not null,
+    primary key (receipt_id, seq)
+);
+create index events_record on events (record_id, receipt_id, seq);
+
+create table messages (
+    id            uuid primary key,
+    workspace_id  uuid not null,
+    source_id     uuid not null,
+    provider_id   text not null,
+    state         jsonb not null,
+    created_at    timestamptz not null default now(),
+    unique (source_id, provider_id)
+);
+create index messages_list on messages (workspace_id, id desc);
+
+create table forms (
+    id            uuid primary key,
+    workspace_id  uuid not null,
+    source_id     uuid not null,
+    provider_id   text not null,
+    state         jsonb not null,
+    created_at    timestamptz not null default now(),
+    unique (source_id, provider_id)
+);
+create index forms_list on forms (workspace_id, id desc);
+
+-- One row per record of ours in one CRM: a call's lane (object 'call', key = call id) or a contact that callsync made
+-- or matched (object 'contact', key = E.164 number).
+create table deliveries (
+    id               uuid primary key,
+    workspace_id     uuid not null,
+    connection_id    uuid not null,
+    object           text not null check (object in ('call', 'contact', 'message', 'form')),
+    key              text not null,
+    -- The call of object 'call'.
+    record_id        uuid,
+    -- waiting: for the window or for its turn; sending: a request may be under way; done; parked: a person must act;
+    -- skipped: by rule or because a human deleted the record.
+    state            text not null check (state in ('waiting', 'reserved', 'sending', 'done', 'parked', 'skipped')),
+    -- The revision of the call that this row has settled (delivered, parked or skipped).
+    revision         bigint not null default 0,
+    remote_id        text not null default '',
+    remote_url       text not null default '',
+    mapping_version  integer not null default 0,
+    -- What callsync last wrote, by CRM field, and its hash.
+    written          jsonb not null default '{}',
+    written_hash     bytea,
+    -- Steps that are done: {"party": {...}, "link:contact": {...}}.
+    steps            jsonb not null default '{}',
+    warnings         jsonb not null default '[]',
+    -- The protocol of a create: who is sending, until when, and since when the outcome is open.
+    attempt          integer not null default 0,
+    attempt_token    uuid,
+    lease_until      timestamptz not null default '-infinity',
+    sending_since    timestamptz,
+    -- The last failure, if the last attempt failed: its class, the sentence, the operator's chain, and when it goes on.
+    class            text not null default '',
+    field            text not null default '',
+    reason           text not null default '',
+    detail           text not null default '',
+    retry_at         timestamptz,
+    created_at       timestamptz not null default now(),
+    updated_at       timestamptz not null default now(),
+    unique (connection_id, object, key)
+);
+create index deliveries_record on deliveries (record_id) where record_id is not null;
+create index deliveries_parked on deliveries (workspace_id, connection_id, class) where state = 'parked';
+
+create table delivery_attempts (
+    id             uuid primary key,
+    workspace_id   uuid not null,
+    delivery_id    uuid not null,
+    at             timestamptz not null default now(),
+    revision       bigint not null,
+    -- done, unchanged, skipped, parked, or retry
+    outcome        text not null,
+    class          text not null default '',
+    reason         text not null default '',
+    detail         text not null default '',
+    duration_ms    integer not null default 0
+);
+create index delivery_attempts_delivery on delivery_attempts (delivery_id, id);

@@ -1,0 +1,206 @@
+// Package records holds the rows that several packages speak of (workspace, source, connection, receipt, delivery) as
+// plain values, and the errors of stores. postgres reads and writes them; the packages above declare the interfaces they
+// need over them. It imports only call.
+package records
+
+import (
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/callsync/callsync/call"
+)
+
+// ErrNotFound is returned by a store for a row that does not exist in the workspace asked for.
+var ErrNotFound = errors.New("not found")
+
+// ErrConflict is returned by a store for a row that exists already.
+var ErrConflict = errors.New("already exists")
+
+// Workspace is a tenant.
+type Workspace struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// User may sign in to the UI of one workspace.
+type User struct {
+	ID           string    `json:"id"`
+	WorkspaceID  string    `json:"workspace_id"`
+	Email        string    `json:"email"`
+	Name         string    `json:"name"`
+	PasswordHash string    `json:"-"`
+	Role         string    `json:"role"`
+	CreatedAt    time.Time `json:"created_at"`
+}
+
+// Source is one configured phone system of a customer.
+type Source struct {
+	ID             string
+	WorkspaceID    string
+	Provider       string
+	Name           string
+	TimeZone       string
+	DefaultCountry string
+	Window         time.Duration
+	Quiet          time.Duration
+	Stale          time.Duration
+	Policy         string
+	Config         map[string]string
+	Secrets        map[string]string
+	// Token is the secret of the hook URLs.
+	Token string
+	// Connections it feeds; nil means all of its workspace.
+	Connections []string
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+}
+
+// Connection is one configured CRM account of a customer.
+type Connection struct {
+	ID            string
+	WorkspaceID   string
+	Connector     string
+	Name          string
+	Config        map[string]string
+	Secrets       map[string]string
+	Mode          string
+	Policy        string         // empty: the source's
+	Window        *time.Duration // nil: the source's
+	ContactPolicy string
+	ManyPolicy    string
+	Status        string
+	StatusReason  string
+	Idempotency   string
+	Report        json.RawMessage
+	VerifiedAt    time.Time
+	CreatedAt     time.Time
+	UpdatedAt     time.Time
+}
+
+// The statuses of a connection.
+const (
+	ConnectionActive  = "active"
+	ConnectionPaused  = "paused"
+	ConnectionRevoked = "revoked"
+)
+
+// Receipt is one webhook request as it arrived, with what became of it.
+type Receipt struct {
+	ID          string
+	WorkspaceID string
+	SourceID    string
+	ReceivedAt  time.Time
+	Method      string
+	HookEvent   string
+	Query       []byte
+	// Headers is a JSON object of name to values; secrets in them are cut before storing.
+	Headers   []byte
+	Body      []byte
+	Signature string
+	Result    ReceiptResult
+}
+
+// ReceiptResult is what became of a receipt. An empty State means that it has not been applied yet.
+type ReceiptResult struct {
+	State      string
+	Reason     string
+	Detail     string
+	RecordKind string
+	RecordID   string
+	Changed    bool
+	AppliedAt  time.Time
+}
+
+// The states of a receipt.
+const (
+	ReceiptPending     = "pending"
+	ReceiptApplied     = "applied"
+	ReceiptIgnored     = "ignored"
+	ReceiptQuarantined = "quarantined"
+	ReceiptRejected    = "rejected"
+)
+
+// CallRow is a call with what the pipeline knows of it.
+type CallRow struct {
+	Call            call.Call
+	Complete        bool
+	WindowBase      time.Time
+	ChangedAt       time.Time
+	SettledRevision int64
+	CreatedAt       time.Time
+}
+
+// Delivery is the state of one record of ours in one CRM.
+type Delivery struct {
+	ID             string
+	WorkspaceID    string
+	ConnectionID   string
+	Object         string
+	Key            string
+	RecordID       string
+	State          string
+	Revision       int64
+	RemoteID       string
+	RemoteURL      string
+	MappingVersion int
+	Written        map[string]any
+	WrittenHash    []byte
+	Steps          map[string]Step
+	Warnings       []string
+	Attempt        int
+	LeaseUntil     time.Time
+	SendingSince   time.Time
+	Class          string
+	Field          string
+	Reason         string
+	Detail         string
+	RetryAt        time.Time
+	CreatedAt      time.Time
+	UpdatedAt      time.Time
+}
+
+// The states of a delivery.
+const (
+	DeliveryWaiting  = "waiting"
+	DeliveryReserved = "reserved"
+	DeliverySending  = "sending"
+	DeliveryDone     = "done"
+	DeliveryParked   = "parked"
+	DeliverySkipped  = "skipped"
+)
+
+// Step is one step of a delivery that is done, and the record it led to.
+type Step struct {
+	At     time.Time `json:"at"`
+	ID     string    `json:"id,omitempty"`
+	Object string    `json:"object,omitempty"`
+	// Text says in words how it was decided ("matched by phone", "created").
+	Text string `json:"text,omitempty"`
+}
+
+// Attempt is one try of a delivery.
+type Attempt struct {
+	ID         string
+	DeliveryID string
+	At         time.Time
+	Revision   int64
+	Outcome    string
+	Class      string
+	Reason     string
+	Detail     string
+	Duration   time.Duration
+}
+
+// MappingVersion is one immutable version of a mapping.
+type MappingVersion struct {
+	ConnectionID string
+	Object       string
+	Version      int
+	Document     string
+	Author       string
+	Note         string
+	CreatedAt    time.Time
+	Active       bool
+}

@@ -1,0 +1,69 @@
+// Package workflows holds the waiting: one short CallSync run per call and change. A run sees ids, revisions, deadlines
+// and lanes, never a phone number or a payload, so histories stay tiny and hold nothing personal.
+package workflows
+
+import (
+	"strings"
+	"time"
+)
+
+// TaskQueue is the queue of the workflows.
+const TaskQueue = "callsync"
+
+// ConnectorQueue is the queue of the activities that write to one kind of CRM.
+func ConnectorQueue(connector string) string { return "crm-" + connector }
+
+// SignalCall is the name of the signal that carries a CallSignal.
+const SignalCall = "call"
+
+// CallSyncName is the registered name of the workflow.
+const CallSyncName = "CallSync"
+
+// CallSyncID is the id of the workflow of one call.
+func CallSyncID(workspaceID, sourceID, callID string) string {
+	return strings.Join([]string{"call", workspaceID, sourceID, callID}, "/")
+}
+
+// CallInput starts a CallSync run. All else comes by signal.
+type CallInput struct {
+	WorkspaceID string `json:"workspace_id"`
+	SourceID    string `json:"source_id"`
+	CallID      string `json:"call_id"`
+}
+
+// Policy says when a lane makes its first write.
+type Policy string
+
+// The policies: one write when the call is complete or its window ends; or a write as soon as the call has ended, and
+// patches later.
+const (
+	Complete Policy = "complete"
+	Early    Policy = "early"
+)
+
+// CallSignal tells the run how far the call is. The one with the highest Revision counts, and among equals the one with
+// the highest Force.
+type CallSignal struct {
+	Revision int64 `json:"revision"`
+	// WindowBase is the moment from which every lane's window is counted. Zero (only with Stale) means now.
+	WindowBase time.Time `json:"window_base,omitzero"`
+	// Complete says that nothing expected is missing: no lane waits for its window.
+	Complete bool `json:"complete,omitempty"`
+	// ChangedAt is when the call last changed; a lane whose window is over waits Quiet from then, so that a burst of
+	// changes makes one write.
+	ChangedAt time.Time     `json:"changed_at,omitzero"`
+	Quiet     time.Duration `json:"quiet,omitempty"`
+	// Stale says that the call never ended and its stale limit has passed: deliver what there is.
+	Stale bool   `json:"stale,omitempty"`
+	Lanes []Lane `json:"lanes"`
+	// Force, when it rises (unix milliseconds of the request), delivers the lanes at once, even if nothing changed.
+	Force int64 `json:"force,omitempty"`
+}
+
+// Lane is one connection's delivery of the call.
+type Lane struct {
+	ConnectionID string        `json:"connection_id"`
+	Connector    string        `json:"connector"`
+	Policy       Policy        `json:"policy"`
+	Window       time.Duration `json:"window"`
+}
