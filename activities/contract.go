@@ -44,3 +44,11 @@ const (
 	// DeliverGiveUp is how long a delivery is retried before it is parked.
 	DeliverGiveUp = 72 * time.Hour
 )
+
+// HeartbeatTimeout is how long after the last sign of life a delivery is given to another worker. A delivery that takes
+// longer than HeartbeatEvery shows life that often and renews its lease, which lasts Lease.
+const (
+	HeartbeatTimeout = 15 * time.Second
+	HeartbeatEvery   = 4 * time.Second
+	Lease            = 14 * time.Second
+)

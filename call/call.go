@@ -74,9 +74,9 @@ type Call struct {
 	Stale bool `json:"stale,omitempty"`
 	Facts
 	// Outlook is what the provider last said about artifacts that are not here yet.
-	Outlook map[Artifact]Outlook `json:"-"`
+	Outlook map[Artifact]Outlook `json:"outlook,omitempty"`
 	// TerminalReceivedAt is when the first receipt that ended the call arrived; zero while it is live.
-	TerminalReceivedAt time.Time `json:"-"`
+	TerminalReceivedAt time.Time `json:"terminal_received_at,omitzero"`
 }
 
 // Facts is what events state about a call and, folded, what is known of it. A zero member states nothing.
