@@ -146,7 +146,6 @@ type Delivery struct {
 	RemoteURL      string
 	MappingVersion int
 	Written        map[string]any
-	WrittenHash    []byte
 	Steps          map[string]Step
 	Warnings       []string
 	Attempt        int
@@ -176,6 +175,8 @@ type Step struct {
 	At     time.Time `json:"at"`
 	ID     string    `json:"id,omitempty"`
 	Object string    `json:"object,omitempty"`
+	// Key is what the step was done for, such as the phone number a party was looked up by.
+	Key string `json:"key,omitempty"`
 	// Text says in words how it was decided ("matched by phone", "created").
 	Text string `json:"text,omitempty"`
 }

@@ -185,6 +185,8 @@ create table calls (
     status             text not null default '',
     direction          text not null default '',
     started_at         timestamptz,
+    -- What lists are ordered by: when the call began, else when it was first heard of.
+    listed_at          timestamptz not null generated always as (coalesce(started_at, created_at)) stored,
     ended_at           timestamptz,
     customer_number    text not null default '',
     customer_name      text not null default '',
@@ -208,8 +210,9 @@ create table calls (
     check_count        integer not null default 0,
     created_at         timestamptz not null default now()
 );
-create index calls_list on calls (workspace_id, created_at desc, id desc) where merged_into is null;
-create index calls_number on calls (workspace_id, customer_number, created_at desc) where merged_into is null;
+create index calls_list on calls (workspace_id, listed_at desc, id desc) where merged_into is null;
+-- Reversed, because people type the end of a number: with or without its country code.
+create index calls_number on calls (workspace_id, reverse(customer_number) text_pattern_ops) where merged_into is null;
 create index calls_unsignalled on calls (signal_lease) where revision > signalled_revision and merged_into is null;
 create index calls_check on calls (check_at) where check_at is not null and merged_into is null;
 
@@ -279,9 +282,8 @@ create table deliveries (
     remote_id        text not null default '',
     remote_url       text not null default '',
     mapping_version  integer not null default 0,
-    -- What callsync last wrote, by CRM field, and its hash.
+    -- What callsync last wrote, by CRM field.
     written          jsonb not null default '{}',
-    written_hash     bytea,
     -- Steps that are done: {"party": {...}, "link:contact": {...}}.
     steps            jsonb not null default '{}',
     warnings         jsonb not null default '[]',

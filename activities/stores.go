@@ -1,0 +1,43 @@
+package activities
+
+import (
+	"context"
+	"time"
+
+	"github.com/callsync/callsync/records"
+)
+
+// Store is what deliveries need of Postgres. Every method is scoped by workspace.
+type Store interface {
+	// LeaseLane reads everything about one lane and takes its lease. It makes the delivery's row where there is none
+	// yet. Errors: records.ErrNotFound for a call or connection that does not exist (or was folded into another call),
+	// *records.LeasedError while another attempt works on it.
+	LeaseLane(ctx context.Context, workspaceID, callID, connectionID string, lease time.Duration) (records.Lane, error)
+	// RenewLease prolongs a lease; records.ErrLeaseLost if it is another attempt's by now.
+	RenewLease(ctx context.Context, workspaceID, deliveryID, token string, lease time.Duration) error
+	// MarkSending commits that a create is about to be sent, before it is. From then on the outcome is open until
+	// something else is recorded. Errors: records.ErrLeaseLost.
+	MarkSending(ctx context.Context, workspaceID, deliveryID, token string) error
+	// SaveRemote commits the id of a record that was just created. Errors: records.ErrLeaseLost.
+	SaveRemote(ctx context.Context, workspaceID, deliveryID, token, remoteID, remoteURL string) error
+	// FinishLane records an attempt's result, gives the lease back and settles the call when all its lanes are.
+	// Errors: records.ErrLeaseLost.
+	FinishLane(ctx context.Context, r records.LaneResult) error
+
+	// LeaseContact takes the lease of the row of a phone number (E.164) in a connection, making it where needed.
+	// Calls of the same number wait for each other here. Errors: *records.LeasedError.
+	LeaseContact(ctx context.Context, workspaceID, connectionID, number string, lease time.Duration) (records.Delivery, string, error)
+	// FinishContact records what became of the contact and gives the lease back. Errors: records.ErrLeaseLost.
+	FinishContact(ctx context.Context, r records.ContactResult) error
+	// Contact returns the row of a phone number without taking a lease; records.ErrNotFound if there is none.
+	Contact(ctx context.Context, workspaceID, connectionID, number string) (records.Delivery, error)
+
+	// ConnectionByID returns a connection with its secrets.
+	ConnectionByID(ctx context.Context, workspaceID, id string) (records.Connection, error)
+	// SetConnectionStatus pauses, revokes or reactivates a connection, with the reason shown to people.
+	SetConnectionStatus(ctx context.Context, workspaceID, id, status, reason string) error
+	// ActiveMapping returns the mapping in force; records.ErrNotFound if the object has none.
+	ActiveMapping(ctx context.Context, workspaceID, connectionID, object string) (records.MappingVersion, error)
+	// OwnerFor returns the CRM user an admin assigned to an agent; ok is false where nobody did.
+	OwnerFor(ctx context.Context, workspaceID, connectionID, agentKey string) (ownerID string, ok bool, err error)
+}

@@ -1,0 +1,78 @@
+package records
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// LeasedError is returned by a store for a delivery that another attempt is working on.
+type LeasedError struct{ Until time.Time }
+
+func (e *LeasedError) Error() string {
+	return fmt.Sprintf("another attempt holds the delivery until %s", e.Until.UTC().Format(time.RFC3339))
+}
+
+// ErrLeaseLost is returned by a store when an attempt wants to record something after its lease went to another one.
+var ErrLeaseLost = errors.New("the delivery's lease is another attempt's")
+
+// Lane is all that one delivery of a call needs to know, read in one go together with taking the lease.
+type Lane struct {
+	Call CallRow
+	// DefaultCountry is the source's, in which numbers without a country code are read; TimeZone is its zone.
+	DefaultCountry string
+	TimeZone       string
+	// Connection comes without its secrets.
+	Connection Connection
+	// Deleted tells that the connection is no more.
+	Deleted bool
+	// OwnNumber tells that the customer's number is listed as one of the workspace's own.
+	OwnNumber bool
+	// MappingVersion is the active version of the object "call"; zero where the connector has no fields.
+	MappingVersion int
+	Delivery       Delivery
+	// Lease is the token with which this attempt records what it did.
+	Lease string
+}
+
+// LaneResult is what an attempt records at its end; it gives the lease back.
+type LaneResult struct {
+	WorkspaceID string
+	DeliveryID  string
+	CallID      string
+	Lease       string
+	// State is the delivery's new state. Revision is what the lane has settled with it; a retry leaves it unset.
+	State          string
+	Revision       int64
+	RemoteID       string
+	RemoteURL      string
+	MappingVersion int
+	// Written is merged over what was written before.
+	Written  map[string]any
+	Steps    map[string]Step
+	Warnings []string
+	Class    string
+	Field    string
+	Reason   string
+	Detail   string
+	RetryAt  time.Time
+	// Outcome is the attempt's: done, unchanged, skipped, parked or retry.
+	Outcome  string
+	Duration time.Duration
+}
+
+// ContactResult is what became of the delivery row of a contact.
+type ContactResult struct {
+	WorkspaceID string
+	DeliveryID  string
+	Lease       string
+	// State is done when RemoteID is the contact, waiting when there is none (yet), sending when a create has no answer.
+	State    string
+	RemoteID string
+	// Created tells contacts that callsync made from those it found.
+	Created bool
+	// Text says how the contact was decided.
+	Text string
+	// Written is what a create wrote.
+	Written map[string]any
+}
