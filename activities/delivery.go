@@ -1,11 +1,282 @@
 package activities
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+
+	"github.com/callsync/callsync/connectors"
+	"github.com/callsync/callsync/records"
+)
 
 // Delivery holds the activities that deliver calls. Its fields are set once, before the worker starts.
-type Delivery struct{}
+type Delivery struct {
+	Store      Store
+	Connectors connectors.Registry
+	// Transport carries the requests of a connection.
+	Transport func(records.Connection) http.RoundTripper
+	// PublicURL is where people reach callsync; links to calls begin with it.
+	PublicURL string
+	Log       *slog.Logger
+	// Observe, if set, is told of every attempt's connector, outcome, class and duration, for metrics.
+	Observe func(connector, outcome, class string, took time.Duration)
 
-// Deliver brings one lane of a call up to date. See DeliverInput.
+	open opened
+}
+
+// Deliver brings one lane of a call up to date: it loads the call, finds the contact and the owner, applies the mapping,
+// compares with what was written before, writes the difference and records it. It may run any number of times, and be
+// killed anywhere: every step is repeatable or recorded. It returns an error only for what Temporal shall try again.
 func (a *Delivery) Deliver(ctx context.Context, in DeliverInput) (DeliverResult, error) {
-	panic("being written")
+	began := time.Now()
+	lane, err := a.Store.LeaseLane(ctx, in.WorkspaceID, in.CallID, in.ConnectionID, Lease)
+	if held := (*records.LeasedError)(nil); errors.As(err, &held) {
+		return DeliverResult{}, retryError(connectors.Conflict, min(max(time.Until(held.Until), 100*time.Millisecond), Lease))
+	}
+	if errors.Is(err, records.ErrNotFound) {
+		return DeliverResult{Outcome: Skipped, Revision: in.Revision}, nil
+	}
+	if err != nil {
+		return DeliverResult{}, a.storeFailed(ctx, in, "lease", err)
+	}
+	d := &attempt{Delivery: a, in: in, lane: lane, began: began}
+	ctx, stop := d.keepAlive(ctx)
+	defer stop()
+	result, err := d.run(ctx)
+	if err == nil {
+		return d.finish(ctx, result)
+	}
+	if errors.Is(err, errStore) {
+		return DeliverResult{}, a.storeFailed(ctx, in, "deliver", err)
+	}
+	if cause := context.Cause(ctx); errors.Is(cause, records.ErrLeaseLost) {
+		return DeliverResult{}, retryError(connectors.Conflict, Lease)
+	} else if ctx.Err() != nil {
+		// The worker stops or Temporal took the attempt away: what was sent is found again by the next one.
+		return DeliverResult{}, retryError(connectors.Unavailable, firstDelay)
+	}
+	return d.fail(ctx, err)
+}
+
+func (a *Delivery) storeFailed(_ context.Context, in DeliverInput, doing string, err error) error {
+	a.Log.Error("store failed", "doing", doing, "workspace", in.WorkspaceID, "call", in.CallID, "connection", in.ConnectionID, "error", err)
+	return storeError()
+}
+
+// attempt is one try of one lane.
+type attempt struct {
+	*Delivery
+	in    DeliverInput
+	lane  records.Lane
+	began time.Time
+
+	// steps are those that this attempt has added.
+	steps map[string]records.Step
+	// remoteID and remoteURL are set as soon as the record is known, so that a failure after the write keeps them.
+	remoteID, remoteURL string
+	// sending tells that a create is on its way whose outcome is not recorded.
+	sending bool
+	written map[string]any
+}
+
+// keepAlive heartbeats and renews the lease while the attempt lasts, and cancels it when the lease is lost.
+func (d *attempt) keepAlive(parent context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(parent)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(HeartbeatEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			if activity.IsActivity(parent) {
+				activity.RecordHeartbeat(parent)
+			}
+			err := d.Store.RenewLease(ctx, d.in.WorkspaceID, d.lane.Delivery.ID, d.lane.Lease, Lease)
+			if errors.Is(err, records.ErrLeaseLost) {
+				cancel(records.ErrLeaseLost)
+				return
+			}
+		}
+	}()
+	return ctx, func() { cancel(nil); <-done }
+}
+
+// verdict is how an attempt that did not fail ended.
+type verdict struct {
+	outcome  Outcome
+	class    string
+	reason   string
+	warnings []string
+}
+
+// run decides and does what the lane needs. An error is a *connectors.Error or wraps errStore.
+func (d *attempt) run(ctx context.Context) (verdict, error) {
+	row, conn, revision := d.lane.Delivery, d.lane.Connection, d.lane.Call.Call.Revision
+	switch {
+	case d.lane.Deleted:
+		return verdict{outcome: Skipped, class: "connection_deleted", reason: "The connection was deleted."}, nil
+	case conn.Status == records.ConnectionPaused:
+		return verdict{outcome: Parked, class: "paused", reason: orElse(conn.StatusReason, "The connection is paused. Resume it, and this call goes out.")}, nil
+	case conn.Status == records.ConnectionRevoked:
+		return verdict{outcome: Parked, class: string(connectors.Revoked), reason: orElse(conn.StatusReason, "The CRM no longer accepts our access. Connect again, and this call goes out.")}, nil
+	case row.State == records.DeliverySkipped && row.Class == classDeleted:
+		return verdict{outcome: Skipped, class: row.Class, reason: row.Reason}, nil
+	case row.Revision >= revision && !d.in.Force && (row.State == records.DeliveryDone || row.State == records.DeliveryParked || row.State == records.DeliverySkipped):
+		return verdict{outcome: Unchanged}, nil
+	case conn.Mode == "shadow":
+		return verdict{outcome: Skipped, class: "shadow", reason: "The connection is in shadow mode: nothing is written to the CRM."}, nil
+	}
+	session, err := d.session(ctx, conn)
+	if err != nil {
+		return verdict{}, err
+	}
+	party, err := d.party(ctx, session)
+	if err != nil {
+		return verdict{}, err
+	}
+	owner, err := d.owner(ctx, session)
+	if err != nil {
+		return verdict{}, err
+	}
+	fields, warnings, err := d.fields(ctx, session, party.ID, owner)
+	if err != nil {
+		return verdict{}, err
+	}
+	deleted, more, err := d.write(ctx, session, fields, party)
+	if err != nil {
+		return verdict{}, err
+	}
+	if deleted {
+		return verdict{outcome: Skipped, class: classDeleted,
+			reason: fmt.Sprintf("Somebody deleted the record in %s. callsync does not make it again.", d.label())}, nil
+	}
+	if err := d.link(ctx, session, party); err != nil {
+		return verdict{}, err
+	}
+	return verdict{outcome: Done, warnings: append(warnings, more...)}, nil
+}
+
+// classDeleted marks lanes whose record a human deleted in the CRM.
+const classDeleted = "deleted"
+
+func (d *attempt) label() string {
+	if c, ok := d.Connectors[d.lane.Connection.Connector]; ok {
+		return c.Info().Label
+	}
+	return d.lane.Connection.Connector
+}
+
+// finish records a verdict and gives the lease back.
+func (d *attempt) finish(ctx context.Context, v verdict) (DeliverResult, error) {
+	r := d.result()
+	r.Revision = d.lane.Call.Call.Revision
+	r.Class, r.Reason, r.Outcome = v.class, v.reason, string(v.outcome)
+	r.Warnings = v.warnings
+	switch v.outcome {
+	case Done:
+		r.State = records.DeliveryDone
+		r.MappingVersion = d.lane.MappingVersion
+	case Unchanged:
+		// The row says it already, parked and skipped included.
+		row := d.lane.Delivery
+		r.State, r.Class, r.Reason, r.Field, r.Detail, r.Warnings = row.State, row.Class, row.Reason, row.Field, row.Detail, row.Warnings
+		r.MappingVersion, r.Revision = row.MappingVersion, row.Revision
+	case Skipped:
+		r.State = records.DeliverySkipped
+	case Parked:
+		r.State = records.DeliveryParked
+	}
+	if err := d.Store.FinishLane(ctx, r); err != nil {
+		return DeliverResult{}, d.storeFailed(ctx, d.in, "finish", err)
+	}
+	d.observe(string(v.outcome), v.class)
+	return DeliverResult{Outcome: v.outcome, Revision: r.Revision}, nil
+}
+
+// fail records a failed attempt: parked where only a person can help or time is up, else to be tried again.
+func (d *attempt) fail(ctx context.Context, err error) (DeliverResult, error) {
+	e := connectors.AsError(err)
+	r := d.result()
+	r.Class, r.Field, r.Reason, r.Detail = string(e.Class), e.Field, e.Public, err.Error()
+	if e.Class == connectors.Unauthorized || e.Class == connectors.Revoked {
+		// A static token has nothing to refresh: nobody's call gets through until a person connects again.
+		e.Class, r.Class = connectors.Revoked, string(connectors.Revoked)
+		reason := orElse(e.Public, d.label()+" no longer accepts our access token. Enter a new one and resume the connection.")
+		if err := d.Store.SetConnectionStatus(ctx, d.in.WorkspaceID, d.in.ConnectionID, records.ConnectionRevoked, reason); err != nil {
+			return DeliverResult{}, d.storeFailed(ctx, d.in, "revoke", err)
+		}
+	}
+	number, since := d.tries(ctx)
+	if e.Class.Retryable() && since < DeliverGiveUp {
+		delay := retryDelay(e, number)
+		r.Outcome, r.RetryAt = "retry", time.Now().Add(delay)
+		r.State = records.DeliveryWaiting
+		if d.sending || (d.lane.Delivery.State == records.DeliverySending && d.remoteID == "") {
+			r.State = records.DeliverySending
+		}
+		if err := d.Store.FinishLane(ctx, r); err != nil {
+			return DeliverResult{}, d.storeFailed(ctx, d.in, "record a failure", err)
+		}
+		d.observe("retry", r.Class)
+		return DeliverResult{}, retryError(e.Class, delay)
+	}
+	if e.Class.Retryable() {
+		r.Reason = fmt.Sprintf("callsync tried for three days, then stopped. The last answer: %s", orElse(e.Public, "none"))
+	}
+	r.State, r.Outcome, r.Revision = records.DeliveryParked, string(Parked), d.lane.Call.Call.Revision
+	if err := d.Store.FinishLane(ctx, r); err != nil {
+		return DeliverResult{}, d.storeFailed(ctx, d.in, "park", err)
+	}
+	d.observe(string(Parked), r.Class)
+	return DeliverResult{Outcome: Parked, Revision: r.Revision}, nil
+}
+
+// result is what every end of the attempt records.
+func (d *attempt) result() records.LaneResult {
+	return records.LaneResult{
+		WorkspaceID: d.in.WorkspaceID, DeliveryID: d.lane.Delivery.ID, CallID: d.in.CallID, Lease: d.lane.Lease,
+		RemoteID: orElse(d.remoteID, d.lane.Delivery.RemoteID), RemoteURL: orElse(d.remoteURL, d.lane.Delivery.RemoteURL),
+		MappingVersion: d.lane.Delivery.MappingVersion,
+		Written:        d.written, Steps: d.steps, Duration: time.Since(d.began),
+	}
+}
+
+// tries is which attempt of Temporal's this is, and for how long it has been going on.
+func (d *attempt) tries(ctx context.Context) (int32, time.Duration) {
+	if !activity.IsActivity(ctx) {
+		return 1, 0
+	}
+	info := activity.GetInfo(ctx)
+	return info.Attempt, time.Since(info.ScheduledTime)
+}
+
+func (d *attempt) step(name string, s records.Step) {
+	if d.steps == nil {
+		d.steps = map[string]records.Step{}
+	}
+	s.At = time.Now().UTC()
+	d.steps[name] = s
+}
+
+func (d *attempt) observe(outcome, class string) {
+	if d.Observe != nil {
+		d.Observe(d.lane.Connection.Connector, outcome, class, time.Since(d.began))
+	}
+}
+
+func orElse(s, other string) string {
+	if s != "" {
+		return s
+	}
+	return other
 }

@@ -1,0 +1,238 @@
+package activities
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/callsync/callsync/call"
+	"github.com/callsync/callsync/connectors"
+	"github.com/callsync/callsync/mappings"
+	"github.com/callsync/callsync/records"
+)
+
+// fields applies the mapping. A connector without fields of its own gets the revision, so that a change is a change.
+func (d *attempt) fields(ctx context.Context, session connectors.Session, contactID, ownerID string) (map[string]any, []string, error) {
+	p, version, err := d.program(ctx, "call", d.lane.MappingVersion)
+	if err != nil {
+		return nil, nil, err
+	}
+	if p == nil {
+		return map[string]any{"revision": d.lane.Call.Call.Revision}, nil, nil
+	}
+	d.lane.MappingVersion = version
+	var options []mappings.Option
+	if lister, ok := session.(connectors.DispositionLister); ok && d.lane.Call.Call.Disposition != (call.Disposition{}) {
+		list, err := lister.Dispositions(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, o := range list {
+			options = append(options, mappings.Option{ID: o.ID, Label: o.Label})
+		}
+	}
+	r, err := p.Apply(d.mappingInput(contactID, ownerID, options))
+	if err != nil {
+		return nil, nil, mappingError(err)
+	}
+	var warnings []string
+	for _, w := range r.Warnings {
+		warnings = append(warnings, w.Target+": "+w.Text)
+	}
+	return r.Fields, warnings, nil
+}
+
+func (d *attempt) mappingInput(contactID, ownerID string, options []mappings.Option) mappings.Input {
+	loc, err := time.LoadLocation(d.lane.TimeZone)
+	if err != nil {
+		loc = time.UTC
+	}
+	return mappings.Input{
+		Call: d.lane.Call.Call, ContactID: contactID, OwnerID: ownerID, Dispositions: options,
+		CallURL: d.PublicURL + "/calls/" + d.in.CallID, Location: loc,
+	}
+}
+
+func mappingError(err error) error {
+	return &connectors.Error{Class: connectors.Invalid, Err: err,
+		Public: "The mapping cannot be applied to this call. Correct the row it names, then retry: " + err.Error()}
+}
+
+// write brings the call's record up to date. It reports deleted when the record was deleted by a human.
+func (d *attempt) write(ctx context.Context, session connectors.Session, fields map[string]any, party connectors.Ref) (deleted bool, warnings []string, err error) {
+	row := d.lane.Delivery
+	if row.RemoteID == "" && row.State == records.DeliverySending {
+		if err := d.adopt(ctx, session); err != nil {
+			return false, nil, err
+		}
+	}
+	w := connectors.CallWrite{Key: d.in.CallID, RemoteID: orElse(d.remoteID, row.RemoteID), Call: d.lane.Call.Call}
+	w.Fields = changed(fields, row.Written)
+	if w.RemoteID != "" && len(w.Fields) == 0 && !d.in.Force {
+		return false, nil, nil
+	}
+	if w.RemoteID == "" || d.in.Force {
+		w.Fields = withoutNil(fields, row.Written)
+	}
+	if w.RemoteID == "" {
+		if party.ID != "" {
+			w.Links = []connectors.Ref{party}
+		}
+		if err := d.Store.MarkSending(ctx, d.in.WorkspaceID, row.ID, d.lane.Lease); err != nil {
+			return false, nil, fmt.Errorf("%w: mark the call: %w", errStore, err)
+		}
+		d.sending = true
+	}
+	out, err := session.WriteCall(ctx, w)
+	if e := (*connectors.Error)(nil); errors.As(err, &e) {
+		switch {
+		case e.Class == connectors.NotFound && w.RemoteID != "":
+			return true, nil, nil
+		case e.Class == connectors.Conflict && e.RemoteID != "" && w.RemoteID == "":
+			// The CRM has our record already: an earlier attempt made it. The next one updates it.
+			d.remoteID, d.sending = e.RemoteID, false
+			return false, nil, &connectors.Error{Class: connectors.Unavailable, RetryAfter: 100 * time.Millisecond, Err: err,
+				Public: "The CRM has this record from an earlier attempt. callsync goes on with it."}
+		case e.Class != connectors.UnknownOutcome && e.Class != connectors.Unavailable:
+			// The CRM answered, and the answer was no: nothing was made.
+			d.sending = false
+		}
+	}
+	if err != nil {
+		return false, nil, err
+	}
+	d.sending = false
+	d.remoteID, d.remoteURL = orElse(out.RemoteID, w.RemoteID), out.URL
+	d.written = w.Fields
+	for _, ref := range out.Linked {
+		d.step(linkStep(ref), records.Step{ID: ref.ID, Object: ref.Object})
+	}
+	if w.RemoteID == "" && d.idempotency() != connectors.KeyedUpsert {
+		// Without a key in the CRM our row is the only one that knows the record: it is committed before anything else.
+		if err := d.Store.SaveRemote(context.WithoutCancel(ctx), d.in.WorkspaceID, row.ID, d.lane.Lease, d.remoteID, d.remoteURL); err != nil {
+			return false, nil, fmt.Errorf("%w: save the record's id: %w", errStore, err)
+		}
+	}
+	for _, warn := range out.Warnings {
+		warnings = append(warnings, warn.Field+": "+warn.Text)
+	}
+	return false, warnings, nil
+}
+
+// adopt settles an earlier create that has no recorded outcome. A keyed upsert may simply be repeated. Where the CRM
+// has no key, our record is looked for, later than the CRM's lag; a CRM that cannot even look parks the delivery, for
+// nothing is ever sent again blindly.
+func (d *attempt) adopt(ctx context.Context, session connectors.Session) error {
+	if d.idempotency() == connectors.KeyedUpsert {
+		return nil
+	}
+	if err := d.waitForLookup(d.lane.Delivery.SendingSince); err != nil {
+		return err
+	}
+	finder, ok := session.(connectors.CallFinder)
+	if ok {
+		id, found, err := finder.FindCall(ctx, d.in.CallID)
+		if err != nil {
+			return err
+		}
+		if found {
+			d.remoteID = id
+			return nil
+		}
+	}
+	if !ok || d.idempotency() == connectors.CreateOnly {
+		return &connectors.Error{Class: connectors.Conflict,
+			Public: fmt.Sprintf("A request to %s got no answer, and %s cannot say whether it made the record. Look there, then retry or skip.", d.label(), d.label())}
+	}
+	return nil
+}
+
+// idempotency is what the connect test decided, or what this kind of CRM usually can where nobody has tested yet.
+func (d *attempt) idempotency() connectors.Idempotency {
+	if i := connectors.Idempotency(d.lane.Connection.Idempotency); i != "" {
+		return i
+	}
+	return d.Connectors[d.lane.Connection.Connector].Info().Idempotency
+}
+
+// waitForLookup refuses to look for a record before the request that may have made it is over and the CRM's index shows it.
+func (d *attempt) waitForLookup(since time.Time) error {
+	info := d.Connectors[d.lane.Connection.Connector].Info()
+	wait := time.Until(since.Add(info.RequestTimeout + info.LookupLag))
+	if wait <= 0 {
+		return nil
+	}
+	return &connectors.Error{Class: connectors.UnknownOutcome, RetryAfter: wait,
+		Public: "A request got no answer. callsync looks whether the CRM has the record before it writes again."}
+}
+
+func linkStep(ref connectors.Ref) string { return "link:" + ref.Object + ":" + ref.ID }
+
+// link ties the record to its contact, once: a human who moves it is not overruled.
+func (d *attempt) link(ctx context.Context, session connectors.Session, party connectors.Ref) error {
+	linker, ok := session.(connectors.Linker)
+	name := linkStep(party)
+	if _, linked := d.lane.Delivery.Steps[name]; !ok || party.ID == "" || linked || d.steps[name].ID != "" {
+		return nil
+	}
+	err := linker.LinkCall(ctx, d.remoteIDNow(), party)
+	if e := (*connectors.Error)(nil); errors.As(err, &e) && e.Class == connectors.NotFound {
+		return d.forgetParty(ctx, err)
+	}
+	if err != nil {
+		return err
+	}
+	d.step(name, records.Step{ID: party.ID, Object: party.Object})
+	return nil
+}
+
+func (d *attempt) remoteIDNow() string { return orElse(d.remoteID, d.lane.Delivery.RemoteID) }
+
+// forgetParty drops a contact that the CRM no longer has; the next attempt looks for the number's contact anew.
+func (d *attempt) forgetParty(ctx context.Context, cause error) error {
+	d.step(stepParty, records.Step{})
+	row, token, err := d.Store.LeaseContact(ctx, d.in.WorkspaceID, d.in.ConnectionID, d.lane.Call.Call.Customer.Number, Lease)
+	if err == nil {
+		err = d.Store.FinishContact(ctx, records.ContactResult{WorkspaceID: d.in.WorkspaceID, DeliveryID: row.ID, Lease: token,
+			State: records.DeliveryWaiting, Text: "The contact is gone from the CRM"})
+	}
+	if held := (*records.LeasedError)(nil); err != nil && !errors.As(err, &held) {
+		return fmt.Errorf("%w: forget the contact: %w", errStore, err)
+	}
+	return &connectors.Error{Class: connectors.Unavailable, RetryAfter: firstDelay, Err: cause,
+		Public: "The contact of this number is gone from the CRM. callsync looks for it again."}
+}
+
+// changed are the fields whose value is not what was last written. A field to clear counts only if it was written.
+func changed(fields, written map[string]any) map[string]any {
+	out := map[string]any{}
+	for k, v := range fields {
+		old, had := written[k]
+		if v == nil && (!had || old == nil) || had && sameJSON(v, old) {
+			continue
+		}
+		out[k] = v
+	}
+	return out
+}
+
+// withoutNil are the fields of a first or forced write: there is nothing to clear but what was written before.
+func withoutNil(fields, written map[string]any) map[string]any {
+	out := maps.Clone(fields)
+	maps.DeleteFunc(out, func(k string, v any) bool { return v == nil && written[k] == nil })
+	return out
+}
+
+// sameJSON compares a value with one that went through the database.
+func sameJSON(a, b any) bool {
+	x, err := json.Marshal(a)
+	if err != nil {
+		return false
+	}
+	y, err := json.Marshal(b)
+	return err == nil && bytes.Equal(x, y)
+}
