@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -81,6 +82,9 @@ func (db *DB) Close() { db.pool.Close() }
 
 // Ping tells whether the database answers.
 func (db *DB) Ping(ctx context.Context) error { return db.pool.Ping(ctx) }
+
+// newID makes the id of a row: a UUIDv7, so that ids sort by the time they were made.
+func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
 // rowError turns the errors a caller must tell apart into those of package records.
 func rowError(err error) error {

@@ -203,6 +203,9 @@ create table calls (
     -- Signalling: what the workflow has been told, and who is telling it right now.
     signalled_revision bigint not null default 0,
     signal_lease       timestamptz not null default '-infinity',
+    -- Until when the workflow was last told to wait for artifacts. Changes before then need no signal: the workflow
+    -- reads the newest state when it wakes. Null: it does not wait.
+    waits_until        timestamptz,
     -- The lowest revision that every lane has delivered, skipped or parked.
     settled_revision   bigint not null default 0,
     -- When the sweeper looks at this call next; null when it has nothing to repair.
@@ -215,6 +218,7 @@ create index calls_list on calls (workspace_id, listed_at desc, id desc) where m
 create index calls_number on calls (workspace_id, reverse(customer_number) text_pattern_ops) where merged_into is null;
 create index calls_unsignalled on calls (signal_lease) where revision > signalled_revision and merged_into is null;
 create index calls_check on calls (check_at) where check_at is not null and merged_into is null;
+create index calls_live on calls (changed_at) where phase = 'live' and merged_into is null;
 
 create table call_aliases (
     source_id     uuid not null,
