@@ -25,6 +25,7 @@ type Settings struct {
 	Config       map[string]string
 	Secrets      map[string]string
 	// Transport carries the requests: it refuses private hosts, charges the rate budget and counts. Nil means a plain one.
+	// An *Error that it returns (a budget that is spent) is returned as it is.
 	Transport http.RoundTripper
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
@@ -283,7 +284,11 @@ func NewRegistry(all ...Connector) Registry {
 func (r Registry) Infos() []Info {
 	out := make([]Info, 0, len(r))
 	for _, c := range r {
-		out = append(out, c.Info())
+		info := c.Info()
+		if p, ok := c.(Prototyper); ok {
+			info.Capabilities = Capabilities(p.Prototype())
+		}
+		out = append(out, info)
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].ID < out[j].ID })
 	return out
