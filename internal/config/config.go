@@ -1,0 +1,113 @@
+// Package config reads the product's configuration from the environment and says, all at once, what is wrong with it.
+// docs/configuration.md is generated from the structs below.
+package config
+
+import (
+	"log/slog"
+	"slices"
+	"time"
+)
+
+//go:generate go test . -run TestDocumentation -update
+
+// Role is what a process does; some variables are needed by some roles only.
+type Role string
+
+// The roles.
+const (
+	Serve   Role = "serve"
+	Worker  Role = "worker"
+	Migrate Role = "migrate"
+)
+
+// Config is the whole configuration. Tags: envconfig is the variable's name, default and desc go to the documentation,
+// needed lists the roles that cannot start without it, min and max bound it.
+type Config struct {
+	Database Database      `desc:"Database"`
+	Temporal Temporal      `desc:"Temporal"`
+	HTTP     HTTP          `desc:"HTTP"`
+	Secrets  Secrets       `desc:"Secrets and first start"`
+	Intake   Intake        `desc:"Intake of webhooks"`
+	Delivery DeliveryLimit `desc:"Delivery to CRMs"`
+	Process  Process       `desc:"Process"`
+}
+
+// Database says where the facts are.
+type Database struct {
+	URL      SecretURL `envconfig:"DATABASE_URL" needed:"serve worker migrate" desc:"PostgreSQL 15 or newer, as a URL or as key=value pairs: postgres://user:password@host:5432/callsync"`
+	MaxConns int32     `envconfig:"CALLSYNC_DB_MAX_CONNS" default:"16" min:"2" max:"1000" desc:"Most connections to PostgreSQL of one process. All processes together must stay below the server's max_connections."`
+}
+
+// Temporal says where the waiting is.
+type Temporal struct {
+	Address       string `envconfig:"TEMPORAL_ADDRESS" default:"localhost:7233" needed:"serve worker" desc:"Frontend of the Temporal server, host:port"`
+	Namespace     string `envconfig:"TEMPORAL_NAMESPACE" default:"callsync" needed:"serve worker" desc:"Temporal namespace; it must exist"`
+	APIKey        Secret `envconfig:"TEMPORAL_API_KEY" desc:"API key of Temporal Cloud; turns TLS on"`
+	TLS           bool   `envconfig:"TEMPORAL_TLS" default:"false" desc:"Connect to Temporal by TLS. Any of the following turns it on, too."`
+	TLSServerName string `envconfig:"TEMPORAL_TLS_SERVER_NAME" desc:"Name expected in the server's certificate, where it differs from the address"`
+	TLSServerCA   string `envconfig:"TEMPORAL_TLS_SERVER_CA_CERT_PATH" desc:"PEM file of the authority that signed the server's certificate; empty: the system's"`
+	TLSClientCert string `envconfig:"TEMPORAL_TLS_CLIENT_CERT_PATH" desc:"PEM file of the client's certificate (mTLS)"`
+	TLSClientKey  string `envconfig:"TEMPORAL_TLS_CLIENT_KEY_PATH" desc:"PEM file of the client certificate's key"`
+}
+
+// HTTP says where the product is reached.
+type HTTP struct {
+	Addr              string `envconfig:"CALLSYNC_HTTP_ADDR" default:":8080" needed:"serve" desc:"Address on which webhooks, API and UI are served"`
+	MetricsAddr       string `envconfig:"CALLSYNC_METRICS_ADDR" desc:"Address for /metrics, /healthz and /readyz alone; empty: they are served on CALLSYNC_HTTP_ADDR. A worker without it serves none."`
+	PublicURL         string `envconfig:"CALLSYNC_PUBLIC_URL" needed:"serve worker" desc:"Address under which phone systems and people reach callsync from outside, such as https://callsync.example.com. Hook URLs and the links written into CRMs are made of it."`
+	AllowPrivateHosts bool   `envconfig:"CALLSYNC_ALLOW_PRIVATE_HOSTS" default:"false" desc:"Let connections and recordings use hosts with private, loopback or link-local addresses. Leave it off where admins are not to reach your internal network."`
+	MaxBodyBytes      int64  `envconfig:"CALLSYNC_MAX_BODY_BYTES" default:"4194304" min:"16384" max:"67108864" desc:"Largest webhook accepted, in bytes; a larger one is answered 413"`
+}
+
+// Secrets are what protects the rest, and what exists after the first start.
+type Secrets struct {
+	Keys          Secret    `envconfig:"CALLSYNC_SECRET_KEYS" needed:"serve worker" desc:"Keys that seal stored secrets, as id:base64 (32 bytes each), separated by commas. The first one seals, all of them open: to rotate, put a new one in front and keep the old one."`
+	BlobURL       SecretURL `envconfig:"CALLSYNC_BLOB_URL" desc:"Recording archive; not used yet"`
+	AdminToken    Secret    `envconfig:"CALLSYNC_ADMIN_TOKEN" desc:"API token of the bootstrap admin; empty: one is made at the first start and printed once. A new value is added to the old ones."`
+	AdminEmail    string    `envconfig:"CALLSYNC_ADMIN_EMAIL" desc:"E-mail of the UI user made at the first start"`
+	AdminPassword Secret    `envconfig:"CALLSYNC_ADMIN_PASSWORD" desc:"Password of that user, at least 8 characters; needed with CALLSYNC_ADMIN_EMAIL"`
+}
+
+// Intake bounds what serve does with webhooks.
+type Intake struct {
+	SpoolDir          string        `envconfig:"CALLSYNC_SPOOL_DIR" desc:"Directory in which webhooks are kept while PostgreSQL is away, on a disk that survives restarts; empty: they are answered 503 then"`
+	SpoolMaxBytes     int64         `envconfig:"CALLSYNC_SPOOL_MAX_BYTES" default:"1073741824" min:"1048576" desc:"Most bytes of that directory"`
+	RetentionDays     int           `envconfig:"CALLSYNC_RECEIPT_RETENTION_DAYS" default:"90" min:"1" max:"3650" desc:"Days that raw webhooks are kept. Days with unapplied or quarantined ones are kept longer."`
+	RelayBatch        int           `envconfig:"CALLSYNC_RELAY_BATCH" default:"200" min:"1" max:"5000" desc:"Webhooks applied in one go"`
+	RelayWorkers      int           `envconfig:"CALLSYNC_RELAY_WORKERS" default:"4" min:"1" max:"64" desc:"Batches applied side by side"`
+	SignalConcurrency int           `envconfig:"CALLSYNC_SIGNAL_CONCURRENCY" default:"16" min:"1" max:"512" desc:"Signals to Temporal under way at once"`
+	SweepInterval     time.Duration `envconfig:"CALLSYNC_SWEEP_INTERVAL" default:"30s" min:"100ms" max:"1h" desc:"How often calls are looked for that nobody is taking care of"`
+	SweepGrace        time.Duration `envconfig:"CALLSYNC_SWEEP_GRACE" default:"2m" min:"1s" max:"24h" desc:"How late a call must be before it is signalled again"`
+}
+
+// DeliveryLimit bounds what worker does.
+type DeliveryLimit struct {
+	Concurrency int    `envconfig:"CALLSYNC_DELIVER_CONCURRENCY" default:"32" min:"1" max:"2000" desc:"Deliveries under way at once, per kind of CRM and process"`
+	StickyCache int    `envconfig:"CALLSYNC_STICKY_CACHE" default:"10000" min:"0" max:"1000000" desc:"Waiting calls whose workflow a worker keeps in memory; the others are replayed when they wake"`
+	Deployment  string `envconfig:"WORKER_DEPLOYMENT" desc:"Name of the Temporal worker deployment; turns worker versioning on, and nothing runs until a current version is set there. Empty: off."`
+}
+
+// Process bounds every process.
+type Process struct {
+	LogLevel        slog.Level    `envconfig:"CALLSYNC_LOG_LEVEL" default:"INFO" desc:"DEBUG, INFO, WARN or ERROR"`
+	ShutdownTimeout time.Duration `envconfig:"CALLSYNC_SHUTDOWN_TIMEOUT" default:"30s" min:"1s" max:"10m" desc:"How long a process that is asked to stop may take to finish what it has begun"`
+}
+
+// Load reads the environment and validates it for the roles of the process. Its error is a Problems with everything
+// that is wrong; the configuration is then not usable.
+func Load(roles ...Role) (Config, error) {
+	var c Config
+	problems, unread := c.read()
+	for _, p := range c.problems(roles) {
+		// What could not be read has its problem already.
+		if !unread[p.Name] {
+			problems = append(problems, p)
+		}
+	}
+	if len(problems) > 0 {
+		slices.SortStableFunc(problems, byOrder(c.variables()))
+		return Config{}, problems
+	}
+	c.normalize()
+	return c, nil
+}
