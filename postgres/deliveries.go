@@ -1,0 +1,300 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/callsync/callsync/records"
+)
+
+// LeaseLane reads all that one delivery of a call needs and takes the lane's lease, in one round trip where the lane's
+// row exists and is free. Errors: records.ErrNotFound, *records.LeasedError.
+func (db *DB) LeaseLane(ctx context.Context, workspaceID, callID, connectionID string, lease time.Duration) (records.Lane, error) {
+	lane, err := db.leaseLane(ctx, workspaceID, callID, connectionID, lease)
+	if !errors.Is(err, errNoLane) {
+		return lane, err
+	}
+	if _, err := db.pool.Exec(ctx, `
+		insert into deliveries (id, workspace_id, connection_id, object, key, record_id, state)
+		select $4, c.workspace_id, k.id, 'call', c.id::text, c.id, 'waiting'
+		from calls c join connections k on k.workspace_id = c.workspace_id
+		where c.workspace_id = $1 and c.id = $2 and k.id = $3
+		on conflict (connection_id, object, key) do nothing`,
+		workspaceID, callID, connectionID, newID()); err != nil {
+		return lane, fmt.Errorf("make the lane's row: %w", err)
+	}
+	return db.leaseLane(ctx, workspaceID, callID, connectionID, lease)
+}
+
+// errNoLane means that the lane has no row yet.
+var errNoLane = errors.New("the lane has no row")
+
+func (db *DB) leaseLane(ctx context.Context, workspaceID, callID, connectionID string, lease time.Duration) (records.Lane, error) {
+	token := uuid.NewString()
+	row := db.pool.QueryRow(ctx, `
+		with lane as (
+			select id from deliveries
+			where workspace_id = $1 and connection_id = $3 and object = 'call' and key = $2::uuid::text
+		), leased as (
+			update deliveries d
+			set attempt_token = $4, lease_until = now() + $5, attempt = attempt + 1, updated_at = now()
+			from lane where d.id = lane.id and d.lease_until <= now()
+			returning d.id
+		)
+		select c.state, c.revision, c.complete, coalesce(c.window_base, '0001-01-01 00:00:00+00'), c.changed_at, c.settled_revision,
+			s.default_country, s.time_zone,
+			k.connector, k.name, k.config, k.mode, k.contact_policy, k.many_policy, k.status, k.status_reason,
+			coalesce(k.idempotency, ''), k.updated_at, k.deleted_at is not null,
+			exists (select 1 from own_numbers o where o.workspace_id = c.workspace_id and o.number = c.customer_number),
+			coalesce(m.version, 0),
+			leased.id is not null,
+			d.id, d.state, d.revision, d.remote_id, d.remote_url, d.mapping_version, d.written, d.steps, d.warnings, d.attempt,
+			greatest(d.lease_until, '1970-01-01 00:00:00+00'), coalesce(d.sending_since, '0001-01-01 00:00:00+00'), d.class, d.field, d.reason, d.detail
+		from calls c
+		join sources s on s.id = c.source_id
+		join connections k on k.workspace_id = c.workspace_id and k.id = $3
+		left join active_mappings m on m.connection_id = k.id and m.object = 'call'
+		left join lane on true
+		left join deliveries d on d.id = lane.id
+		left join leased on true
+		where c.workspace_id = $1 and c.id = $2 and c.merged_into is null`,
+		workspaceID, callID, connectionID, token, lease)
+
+	var (
+		lane                   records.Lane
+		state, config          []byte
+		leased                 bool
+		id, dState             *string
+		dRevision              *int64
+		remoteID, remoteURL    *string
+		version, attempt       *int
+		written, steps, warns  []byte
+		leaseUntil, sending    *time.Time
+		class, field, why, det *string
+	)
+	k := &lane.Connection
+	var revision int64
+	err := row.Scan(&state, &revision, &lane.Call.Complete, &lane.Call.WindowBase, &lane.Call.ChangedAt, &lane.Call.SettledRevision,
+		&lane.DefaultCountry, &lane.TimeZone,
+		&k.Connector, &k.Name, &config, &k.Mode, &k.ContactPolicy, &k.ManyPolicy, &k.Status, &k.StatusReason,
+		&k.Idempotency, &k.UpdatedAt, &lane.Deleted,
+		&lane.OwnNumber, &lane.MappingVersion, &leased,
+		&id, &dState, &dRevision, &remoteID, &remoteURL, &version, &written, &steps, &warns, &attempt,
+		&leaseUntil, &sending, &class, &field, &why, &det)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return lane, records.ErrNotFound
+	}
+	if err != nil {
+		return lane, fmt.Errorf("lease a lane: %w", err)
+	}
+	if id == nil {
+		return lane, errNoLane
+	}
+	if !leased {
+		return lane, &records.LeasedError{Until: *leaseUntil}
+	}
+	k.ID, k.WorkspaceID = connectionID, workspaceID
+	lane.Lease = token
+	lane.Delivery = records.Delivery{
+		ID: *id, WorkspaceID: workspaceID, ConnectionID: connectionID, Object: "call", Key: callID, RecordID: callID,
+		State: *dState, Revision: *dRevision, RemoteID: *remoteID, RemoteURL: *remoteURL, MappingVersion: *version,
+		Attempt: *attempt, SendingSince: *sending, Class: *class, Field: *field, Reason: *why, Detail: *det,
+	}
+	err = errors.Join(
+		json.Unmarshal(state, &lane.Call.Call), json.Unmarshal(config, &k.Config),
+		json.Unmarshal(written, &lane.Delivery.Written), json.Unmarshal(steps, &lane.Delivery.Steps),
+		json.Unmarshal(warns, &lane.Delivery.Warnings))
+	lane.Call.Call.Revision = revision
+	if err != nil {
+		return lane, fmt.Errorf("read a lane: %w", err)
+	}
+	return lane, nil
+}
+
+// RenewLease prolongs the lease of a delivery; records.ErrLeaseLost if it is another attempt's by now.
+func (db *DB) RenewLease(ctx context.Context, workspaceID, deliveryID, token string, lease time.Duration) error {
+	return db.whileLeased(ctx, "renew a lease", `
+		update deliveries set lease_until = now() + $4
+		where workspace_id = $1 and id = $2 and attempt_token = $3`, workspaceID, deliveryID, token, lease)
+}
+
+// MarkSending commits that a create is about to be sent. The time of an earlier create without a recorded outcome stays.
+func (db *DB) MarkSending(ctx context.Context, workspaceID, deliveryID, token string) error {
+	return db.whileLeased(ctx, "mark a delivery as sending", `
+		update deliveries set state = 'sending', sending_since = case when state = 'sending' then sending_since else now() end
+		where workspace_id = $1 and id = $2 and attempt_token = $3`, workspaceID, deliveryID, token)
+}
+
+// SaveRemote commits the id of a record that was just created.
+func (db *DB) SaveRemote(ctx context.Context, workspaceID, deliveryID, token, remoteID, remoteURL string) error {
+	return db.whileLeased(ctx, "save a record's id", `
+		update deliveries set remote_id = $4, remote_url = $5, state = 'waiting', sending_since = null
+		where workspace_id = $1 and id = $2 and attempt_token = $3`, workspaceID, deliveryID, token, remoteID, remoteURL)
+}
+
+func (db *DB) whileLeased(ctx context.Context, doing, sql string, args ...any) error {
+	tag, err := db.pool.Exec(ctx, sql, args...)
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	if tag.RowsAffected() == 0 {
+		return records.ErrLeaseLost
+	}
+	return nil
+}
+
+// FinishLane records the result of an attempt, gives the lease back and settles the call: its settled revision is the
+// lowest that all its lanes have delivered, skipped or parked.
+func (db *DB) FinishLane(ctx context.Context, r records.LaneResult) error {
+	written, err := json.Marshal(orEmpty(r.Written))
+	if err != nil {
+		return fmt.Errorf("encode what was written: %w", err)
+	}
+	steps, err := json.Marshal(orEmpty(r.Steps))
+	if err != nil {
+		return fmt.Errorf("encode the steps: %w", err)
+	}
+	if r.Warnings == nil {
+		r.Warnings = []string{}
+	}
+	warnings, err := json.Marshal(r.Warnings)
+	if err != nil {
+		return fmt.Errorf("encode the warnings: %w", err)
+	}
+	var retryAt *time.Time
+	if !r.RetryAt.IsZero() {
+		retryAt = &r.RetryAt
+	}
+	batch := &pgx.Batch{}
+	// The call's row is locked first, so that two lanes that finish at once see each other when they settle it.
+	batch.Queue(`select 1 from calls where workspace_id = $1 and id = $2 for update`, r.WorkspaceID, r.CallID)
+	batch.Queue(`
+		with done as (
+			update deliveries set
+				state = $4, revision = greatest(revision, $5), remote_id = $6, remote_url = $7, mapping_version = $8,
+				written = written || $9::jsonb, steps = steps || $10::jsonb, warnings = $11::jsonb,
+				class = $12, field = $13, reason = $14, detail = $15, retry_at = $16,
+				sending_since = case when $4 = 'sending' then sending_since end,
+				lease_until = '-infinity', attempt_token = null, updated_at = now()
+			where workspace_id = $1 and id = $2 and attempt_token = $3
+			returning id)
+		insert into delivery_attempts (id, workspace_id, delivery_id, revision, outcome, class, reason, detail, duration_ms)
+		select $17, $1, id, $5, $18, $12, $14, $15, $19 from done`,
+		r.WorkspaceID, r.DeliveryID, r.Lease, r.State, r.Revision, r.RemoteID, r.RemoteURL, r.MappingVersion,
+		written, steps, warnings, r.Class, r.Field, r.Reason, r.Detail, retryAt,
+		newID(), r.Outcome, r.Duration.Milliseconds())
+	batch.Queue(`
+		update calls c set settled_revision = least(c.revision, l.settled),
+			check_at = case when l.settled >= c.revision then null else c.check_at end
+		from (select coalesce(min(case when d.state in ('done', 'parked', 'skipped') then d.revision else 0 end), 0) as settled
+			from deliveries d join connections k on k.id = d.connection_id
+			where d.workspace_id = $1 and d.record_id = $2 and d.object = 'call' and k.deleted_at is null) l
+		where c.workspace_id = $1 and c.id = $2 and (c.settled_revision < l.settled or c.check_at is not null)`,
+		r.WorkspaceID, r.CallID)
+	return pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
+		results := tx.SendBatch(ctx, batch)
+		defer results.Close()
+		if _, err := results.Exec(); err != nil {
+			return fmt.Errorf("lock the call: %w", err)
+		}
+		tag, err := results.Exec()
+		if err != nil {
+			return fmt.Errorf("record a delivery: %w", err)
+		}
+		if tag.RowsAffected() == 0 {
+			return records.ErrLeaseLost
+		}
+		if _, err := results.Exec(); err != nil {
+			return fmt.Errorf("settle the call: %w", err)
+		}
+		return results.Close()
+	})
+}
+
+func orEmpty[V any](m map[string]V) map[string]V {
+	if m == nil {
+		return map[string]V{}
+	}
+	return m
+}
+
+// contactColumns are those of a contact's row. Its key is the phone number: one row per connection and number.
+const contactColumns = `id, state, remote_id, written, steps, coalesce(sending_since, '0001-01-01 00:00:00+00'), updated_at, greatest(lease_until, '1970-01-01 00:00:00+00')`
+
+// Contact returns the row of a phone number (E.164) in a connection; records.ErrNotFound if there is none.
+func (db *DB) Contact(ctx context.Context, workspaceID, connectionID, number string) (records.Delivery, error) {
+	row := db.pool.QueryRow(ctx, `select `+contactColumns+` from deliveries
+		where workspace_id = $1 and connection_id = $2 and object = 'contact' and key = $3`, workspaceID, connectionID, number)
+	d, err := scanContact(row)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return d, records.ErrNotFound
+	}
+	if err != nil {
+		return d, fmt.Errorf("read a contact: %w", err)
+	}
+	d.WorkspaceID, d.ConnectionID, d.Object, d.Key = workspaceID, connectionID, "contact", number
+	return d, nil
+}
+
+// LeaseContact takes the lease of the row of a phone number, making it where needed. Errors: *records.LeasedError.
+func (db *DB) LeaseContact(ctx context.Context, workspaceID, connectionID, number string, lease time.Duration) (records.Delivery, string, error) {
+	token := uuid.NewString()
+	row := db.pool.QueryRow(ctx, `
+		insert into deliveries as d (id, workspace_id, connection_id, object, key, state, attempt_token, lease_until)
+		select $4, $1, k.id, 'contact', $3, 'reserved', $5, now() + $6 from connections k where k.workspace_id = $1 and k.id = $2
+		on conflict (connection_id, object, key) do update
+			set attempt_token = excluded.attempt_token, lease_until = excluded.lease_until, attempt = d.attempt + 1
+			where d.workspace_id = $1 and d.lease_until <= now()
+		returning `+contactColumns, workspaceID, connectionID, number, newID(), token, lease)
+	d, err := scanContact(row)
+	if errors.Is(err, pgx.ErrNoRows) {
+		held, err := db.Contact(ctx, workspaceID, connectionID, number)
+		if err != nil {
+			return held, "", err
+		}
+		return held, "", &records.LeasedError{Until: held.LeaseUntil}
+	}
+	if err != nil {
+		return d, "", fmt.Errorf("lease a contact: %w", err)
+	}
+	d.WorkspaceID, d.ConnectionID, d.Object, d.Key = workspaceID, connectionID, "contact", number
+	return d, token, nil
+}
+
+func scanContact(row pgx.Row) (records.Delivery, error) {
+	var d records.Delivery
+	var written, steps []byte
+	if err := row.Scan(&d.ID, &d.State, &d.RemoteID, &written, &steps, &d.SendingSince, &d.UpdatedAt, &d.LeaseUntil); err != nil {
+		return d, err
+	}
+	return d, errors.Join(json.Unmarshal(written, &d.Written), json.Unmarshal(steps, &d.Steps))
+}
+
+// FinishContact records what became of a contact and gives its lease back; records.ErrLeaseLost if it is not ours.
+func (db *DB) FinishContact(ctx context.Context, r records.ContactResult) error {
+	written := map[string]any{}
+	if r.Created {
+		written = orEmpty(r.Written)
+	}
+	w, err := json.Marshal(written)
+	if err != nil {
+		return fmt.Errorf("encode a contact: %w", err)
+	}
+	steps, err := json.Marshal(map[string]records.Step{"party": {At: time.Now().UTC(), ID: r.RemoteID, Object: "contact", Text: r.Text}})
+	if err != nil {
+		return fmt.Errorf("encode a contact: %w", err)
+	}
+	return db.whileLeased(ctx, "record a contact", `
+		update deliveries set state = $4, remote_id = $5,
+			written = case when $4 = 'done' and $6 then written || $7::jsonb when $4 = 'done' then '{}' else written end,
+			steps = $8::jsonb, sending_since = case when $4 = 'sending' then sending_since end,
+			lease_until = '-infinity', attempt_token = null, updated_at = now()
+		where workspace_id = $1 and id = $2 and attempt_token = $3`,
+		r.WorkspaceID, r.DeliveryID, r.Lease, r.State, r.RemoteID, r.Created, w, steps)
+}
