@@ -29,6 +29,23 @@ type CallInput struct {
 	WorkspaceID string `json:"workspace_id"`
 	SourceID    string `json:"source_id"`
 	CallID      string `json:"call_id"`
+	// Progress is set only by a run that continues itself.
+	Progress *Progress `json:"progress,omitempty"`
+}
+
+// Progress is what a run hands to the one that continues it, once its history has grown long.
+type Progress struct {
+	Signal CallSignal     `json:"signal"`
+	Force  int64          `json:"force,omitempty"`
+	Lanes  []LaneProgress `json:"lanes,omitempty"`
+}
+
+// LaneProgress is how far the run had got with one lane: the revision it has settled (-1 for none) and the Force it has
+// served.
+type LaneProgress struct {
+	ConnectionID string `json:"connection_id"`
+	Settled      int64  `json:"settled"`
+	Forced       int64  `json:"forced,omitempty"`
 }
 
 // Policy says when a lane makes its first write.
