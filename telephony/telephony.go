@@ -17,8 +17,11 @@ import (
 // that a receipt can be replayed years later. They are called concurrently.
 type Provider interface {
 	Info() Info
-	// Verify checks that the request comes from the phone system. It returns nil where the provider cannot sign or no
-	// key is configured, and an error wrapping ErrSignature otherwise.
+	// Signs tells whether Verify proves anything with these settings: false where the provider cannot sign or no key is
+	// configured. The receiver then knows a request that passed from one that was never checked.
+	Signs(Settings) bool
+	// Verify checks that the request comes from the phone system. It returns nil where Signs is false, and an error
+	// wrapping ErrSignature where the request does not prove its origin.
 	Verify(Request, Settings) error
 	// Decode tells what the request says. It returns an *UnreadableError for a request it cannot read (which is then
 	// quarantined, visible and replayable), and an empty Decoded with Ignored for one that it understands but that says
