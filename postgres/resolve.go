@@ -1,0 +1,457 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/callsync/callsync/call"
+	"github.com/callsync/callsync/records"
+)
+
+// aliasID is the kind of the alias that is the provider's own id of a call.
+const aliasID = "id"
+
+// aliasKey is one name of one call.
+type aliasKey struct{ source, kind, value string }
+
+// hash is the key of the advisory lock under which the name is looked up and given away.
+func (k aliasKey) hash() int64 {
+	h := fnv.New64a()
+	for _, s := range []string{k.source, k.kind, k.value} {
+		h.Write([]byte(s))
+		h.Write([]byte{0})
+	}
+	return int64(h.Sum64())
+}
+
+// group is one call as the names in a batch and those already known tell it.
+type group struct {
+	into  *group // set when it was joined with another one
+	calls []string
+	// id is the provider's own id, empty while it is not known.
+	id     string
+	source string
+	fresh  []aliasKey // names it did not have
+	winner string
+}
+
+func (g *group) root() *group {
+	for g.into != nil {
+		g = g.into
+	}
+	return g
+}
+
+// names are those of the call an event speaks of, the provider's own id first.
+func (e *newEvent) names() []aliasKey {
+	var out []aliasKey
+	if e.ProviderID != "" {
+		out = append(out, aliasKey{e.receipt.SourceID, aliasID, e.ProviderID})
+	}
+	for _, a := range e.Aliases {
+		out = append(out, aliasKey{e.receipt.SourceID, a.Kind, a.Value})
+	}
+	return out
+}
+
+// grouping finds out which events speak of the same call. A call has one id of its provider: two calls whose ids differ
+// are never joined by a lesser name that both were given, such as a connection id that the phone system used again; the
+// name stays with the one that had it first.
+type grouping map[aliasKey]*group
+
+func (known grouping) add(e *newEvent) *group {
+	names := e.names()
+	var to *group
+	for _, name := range names {
+		g := known[name]
+		if g == nil {
+			continue
+		}
+		g = g.root()
+		switch {
+		case g == to:
+		case e.ProviderID != "" && g.id != "" && g.id != e.ProviderID:
+			// Another call's name.
+		case to == nil:
+			to = g
+		case to.id != "" && g.id != "" && to.id != g.id:
+		default:
+			g.into = to
+			to.calls = append(to.calls, g.calls...)
+			to.fresh = append(to.fresh, g.fresh...)
+			to.id = cmp.Or(to.id, g.id)
+		}
+	}
+	if to == nil {
+		to = &group{source: e.receipt.SourceID}
+	}
+	to.id = cmp.Or(to.id, e.ProviderID)
+	for _, name := range names {
+		if known[name] == nil {
+			known[name] = to
+			to.fresh = append(to.fresh, name)
+		}
+	}
+	return to
+}
+
+// resolveCalls finds the call of each event, or makes a new id for it, and locks the calls. Names are locked before
+// calls, both in sorted order, so that two transactions cannot wait for each other.
+func (a *application) resolveCalls(ctx context.Context) error {
+	a.before = map[string]*callRow{}
+	var names []aliasKey
+	for _, e := range a.events {
+		if e.kind == kindCall {
+			names = append(names, e.names()...)
+		}
+	}
+	known, replaced, err := a.lockNames(ctx, names)
+	if err != nil {
+		return err
+	}
+	groups := map[*newEvent]*group{}
+	for _, e := range a.events {
+		if e.kind == kindCall {
+			groups[e] = known.add(e)
+		}
+	}
+	touched := map[string]bool{}
+	for _, id := range replaced {
+		touched[id] = true
+	}
+	var winners []*group
+	for _, e := range a.events {
+		if e.kind != kindCall {
+			continue
+		}
+		g := groups[e].root()
+		if g.winner == "" {
+			slices.Sort(g.calls)
+			g.calls = slices.Compact(g.calls)
+			if len(g.calls) == 0 {
+				g.winner = newID()
+			} else {
+				// Ids sort by age: the older call takes the others in.
+				g.winner = g.calls[0]
+			}
+			winners = append(winners, g)
+			touched[g.winner] = true
+			for _, id := range g.calls {
+				touched[id] = true
+			}
+		}
+		e.record = g.winner
+	}
+	if err := a.lockCalls(ctx, slices.Sorted(maps.Keys(touched))); err != nil {
+		return err
+	}
+	for _, g := range winners {
+		for _, loser := range g.calls {
+			if loser == g.winner {
+				continue
+			}
+			a.merges = append(a.merges, merge{loser: loser, winner: g.winner})
+			delete(touched, loser)
+			if w, l := a.before[g.winner], a.before[loser]; w != nil && l != nil && w.WindowBase.IsZero() {
+				w.WindowBase = l.WindowBase
+			}
+		}
+	}
+	a.touched = slices.Sorted(maps.Keys(touched))
+	return a.insertNames(ctx, winners)
+}
+
+// lockNames takes the locks of all names, then reads which calls have them, and which calls the claimed receipts spoke
+// of before (a replay replaces their events).
+func (a *application) lockNames(ctx context.Context, names []aliasKey) (grouping, []string, error) {
+	slices.SortFunc(names, func(x, y aliasKey) int {
+		return cmp.Or(cmp.Compare(x.source, y.source), cmp.Compare(x.kind, y.kind), cmp.Compare(x.value, y.value))
+	})
+	names = slices.Compact(names)
+	keys := make([]int64, len(names))
+	sources, kinds, values := make([]string, len(names)), make([]string, len(names)), make([]string, len(names))
+	for i, n := range names {
+		keys[i], sources[i], kinds[i], values[i] = n.hash(), n.source, n.kind, n.value
+	}
+	slices.Sort(keys)
+	batch := &pgx.Batch{}
+	batch.Queue(`select pg_advisory_xact_lock(k) from unnest($1::bigint[]) as k`, slices.Compact(keys))
+	// In a statement of its own: it sees what the former holders of the locks committed.
+	batch.Queue(`
+		select a.source_id, a.kind, a.value, a.call_id,
+			coalesce((select i.value from call_aliases i where i.call_id = a.call_id and i.kind = 'id' limit 1), '')
+		from unnest($1::uuid[], $2::text[], $3::text[]) as k (source_id, kind, value)
+		join call_aliases a on a.source_id = k.source_id and a.kind = k.kind and a.value = k.value`, sources, kinds, values)
+	batch.Queue(`select distinct record_id from events where receipt_id = any($1::uuid[]) and record_kind = 'call'`, a.claimed)
+	results := a.tx.SendBatch(ctx, batch)
+	defer results.Close()
+	if _, err := results.Exec(); err != nil {
+		return nil, nil, err
+	}
+	known, byCall := grouping{}, map[string]*group{}
+	rows, err := results.Query()
+	if err != nil {
+		return nil, nil, err
+	}
+	var (
+		name     aliasKey
+		callID   string
+		provider string
+	)
+	_, err = pgx.ForEachRow(rows, []any{&name.source, &name.kind, &name.value, &callID, &provider}, func() error {
+		g := byCall[callID]
+		if g == nil {
+			g = &group{calls: []string{callID}, id: provider, source: name.source}
+			byCall[callID] = g
+		}
+		known[name] = g
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	if rows, err = results.Query(); err != nil {
+		return nil, nil, err
+	}
+	replaced, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, nil, err
+	}
+	return known, replaced, results.Close()
+}
+
+// callRow is a row of calls in the pipeline.
+type callRow struct {
+	records.CallRow
+	workspace, source string
+	Revision          int64
+	ended             bool
+}
+
+// lockCalls locks and reads calls.
+func (a *application) lockCalls(ctx context.Context, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	rows, err := a.tx.Query(ctx, `
+		select id, workspace_id, source_id, state, revision, complete, window_base, changed_at, settled_revision, created_at, merged_into is not null
+		from calls where id = any($1::uuid[]) order by id for update`, ids)
+	if err != nil {
+		return err
+	}
+	var (
+		id, workspace, source string
+		state                 []byte
+		revision, settled     int64
+		complete, merged      bool
+		base                  *time.Time
+		changed, created      time.Time
+		moved                 bool
+	)
+	_, err = pgx.ForEachRow(rows, []any{&id, &workspace, &source, &state, &revision, &complete, &base, &changed, &settled, &created, &merged}, func() error {
+		row := &callRow{workspace: workspace, source: source, Revision: revision}
+		row.Complete, row.ChangedAt, row.SettledRevision, row.CreatedAt = complete, changed, settled, created
+		if base != nil {
+			row.WindowBase = base.UTC()
+		}
+		if err := json.Unmarshal(state, &row.Call); err != nil {
+			return fmt.Errorf("%w: read call %s: %w", errFold, id, err)
+		}
+		moved = moved || merged
+		a.before[id] = row
+		return nil
+	})
+	if err == nil && moved {
+		// A neighbour folded one of them into another call after its names were read here.
+		return errAgain
+	}
+	return err
+}
+
+func (a *application) insertNames(ctx context.Context, groups []*group) error {
+	var sources, kinds, values, workspaces, calls []string
+	workspace := map[string]string{}
+	for _, e := range a.events {
+		workspace[e.receipt.SourceID] = e.receipt.WorkspaceID
+	}
+	for _, g := range groups {
+		for _, n := range g.fresh {
+			sources, kinds, values = append(sources, n.source), append(kinds, n.kind), append(values, n.value)
+			workspaces, calls = append(workspaces, workspace[n.source]), append(calls, g.winner)
+		}
+	}
+	if len(calls) == 0 {
+		return nil
+	}
+	_, err := a.tx.Exec(ctx, `
+		insert into call_aliases (source_id, kind, value, workspace_id, call_id)
+		select * from unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::uuid[])
+		on conflict (source_id, kind, value) do nothing`, sources, kinds, values, workspaces, calls)
+	return err
+}
+
+// queueMerge moves what belongs to the loser to the winner. Of two deliveries to one connection the winner's stays,
+// unless only the loser's reached the CRM; the other one keeps its remote id and is marked as superseded.
+func queueMerge(batch *pgx.Batch, m merge) {
+	batch.Queue(`update call_aliases set call_id = $2 where call_id = $1`, m.loser, m.winner)
+	batch.Queue(`update events set record_id = $2 where record_id = $1 and record_kind = 'call'`, m.loser, m.winner)
+	batch.Queue(`update receipt_results set record_id = $2 where record_id = $1 and record_kind = 'call'`, m.loser, m.winner)
+	batch.Queue(`
+		delete from deliveries w using deliveries l
+		where w.record_id = $2::uuid and w.object = 'call' and w.remote_id = '' and w.state <> 'sending' and w.lease_until < now()
+			and l.record_id = $1::uuid and l.object = 'call' and l.connection_id = w.connection_id and (l.remote_id <> '' or l.state = 'sending')`,
+		m.loser, m.winner)
+	batch.Queue(`
+		update deliveries l set key = $2::uuid::text, record_id = $2::uuid, updated_at = now(),
+			steps = l.steps || jsonb_build_object('adopted', jsonb_build_object('at', now(), 'id', $1::uuid::text, 'object', 'call', 'text', 'taken over from a call folded into this one'))
+		where l.record_id = $1::uuid and l.object = 'call'
+			and not exists (select 1 from deliveries w where w.connection_id = l.connection_id and w.object = 'call' and w.key = $2::uuid::text)`,
+		m.loser, m.winner)
+	batch.Queue(`
+		update deliveries set state = 'skipped', class = '', field = '', detail = '', retry_at = null, reason = 'Folded into another call', updated_at = now()
+		where record_id = $1 and object = 'call'`, m.loser)
+	batch.Queue(`update calls set merged_into = $2, signalled_revision = revision, check_at = null where id = $1`, m.loser, m.winner)
+}
+
+// queueCalls writes folded calls. What is told of a live call stays here: its workflow need not know.
+func queueCalls(batch *pgx.Batch, rows []callRow) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	n := len(rows)
+	ids, workspaces, sources := make([]string, n), make([]string, n), make([]string, n)
+	states, phases, statuses, directions := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	started, ended, bases := make([]*time.Time, n), make([]*time.Time, n), make([]*time.Time, n)
+	numbers, people, agents := make([]string, n), make([]string, n), make([]string, n)
+	revisions := make([]int64, n)
+	complete, provisional := make([]bool, n), make([]bool, n)
+	created := make([]time.Time, n)
+	for i := range rows {
+		r := &rows[i]
+		c := &r.Call
+		state, err := json.Marshal(c)
+		if err != nil {
+			return fmt.Errorf("encode a call: %w", err)
+		}
+		ids[i], workspaces[i], sources[i], states[i] = c.ID, r.workspace, r.source, string(state)
+		revisions[i], phases[i], statuses[i], directions[i] = r.Revision, string(c.Phase), string(c.Status), string(c.Direction)
+		started[i], ended[i], bases[i] = orNull(c.StartedAt), orNull(c.EndedAt), orNull(r.WindowBase)
+		numbers[i], people[i], agents[i] = cmp.Or(c.Customer.Number, c.Customer.RawNumber), c.Customer.Name, agentText(c.Agents)
+		complete[i], provisional[i], created[i] = r.Complete, c.ProviderID == "", r.CreatedAt
+	}
+	batch.Queue(`
+		insert into calls as c (id, workspace_id, source_id, state, revision, phase, status, direction, started_at, ended_at, customer_number,
+			customer_name, agent_text, complete, window_base, provisional, created_at, signalled_revision)
+		select id, w, s, st::jsonb, rev, ph, stat, dir, sta, en, num, nam, ag, com, base, prov, cre, case when ph = 'live' then rev else 0 end
+		from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::timestamptz[],
+			$10::timestamptz[], $11::text[], $12::text[], $13::text[], $14::bool[], $15::timestamptz[], $16::bool[], $17::timestamptz[])
+			as r (id, w, s, st, rev, ph, stat, dir, sta, en, num, nam, ag, com, base, prov, cre)
+		on conflict (id) do update set state = excluded.state, revision = excluded.revision, phase = excluded.phase, status = excluded.status,
+			direction = excluded.direction, started_at = excluded.started_at, ended_at = excluded.ended_at,
+			customer_number = excluded.customer_number, customer_name = excluded.customer_name, agent_text = excluded.agent_text,
+			complete = excluded.complete, window_base = excluded.window_base, provisional = excluded.provisional, changed_at = now(),
+			signalled_revision = greatest(c.signalled_revision, excluded.signalled_revision)`,
+		ids, workspaces, sources, states, revisions, phases, statuses, directions, started, ended, numbers, people, agents, complete, bases, provisional, created)
+	return nil
+}
+
+func orNull(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+// agentText is what a search for an agent looks in.
+func agentText(agents []call.Agent) string {
+	const enough = 500
+	var b strings.Builder
+	for _, a := range agents {
+		for _, s := range []string{a.Name, a.Email, a.Number, a.Extension} {
+			if s == "" || b.Len()+len(s) > enough {
+				continue
+			}
+			if b.Len() > 0 {
+				b.WriteByte(' ')
+			}
+			b.WriteString(s)
+		}
+	}
+	return b.String()
+}
+
+// resolveRecords makes the rows of messages and form submissions, and gives each the state of the last receipt that
+// told of it.
+func (a *application) resolveRecords(ctx context.Context) error {
+	for _, kind := range []string{kindMessage, kindForm} {
+		if err := a.upsertRecords(ctx, kind); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *application) upsertRecords(ctx context.Context, kind string) error {
+	type name struct{ source, id string }
+	byName := map[name][]*newEvent{}
+	for _, e := range a.events {
+		if e.kind == kind {
+			n := name{e.receipt.SourceID, cmp.Or(e.ProviderID, fmt.Sprintf("receipt:%s/%d", e.receipt.ID, e.Seq))}
+			byName[n] = append(byName[n], e)
+		}
+	}
+	if len(byName) == 0 {
+		return nil
+	}
+	// In sorted order, because each insert locks its row.
+	all := slices.SortedFunc(maps.Keys(byName), func(x, y name) int { return cmp.Or(cmp.Compare(x.source, y.source), cmp.Compare(x.id, y.id)) })
+	table := map[string]string{kindMessage: "messages", kindForm: "forms"}[kind]
+	batch := &pgx.Batch{}
+	for _, n := range all {
+		last := byName[n][len(byName[n])-1]
+		var state []byte
+		var err error
+		if kind == kindMessage {
+			state, err = json.Marshal(last.Message)
+		} else {
+			state, err = json.Marshal(last.Form)
+		}
+		if err != nil {
+			return fmt.Errorf("%w: encode a %s: %w", errFold, kind, err)
+		}
+		// Ids of receipts sort by arrival: an older one that is applied late, or again, does not win.
+		batch.Queue(`
+			insert into `+table+` as t (id, workspace_id, source_id, provider_id, state)
+			values ($1::uuid, $2, $3, $4, $5::jsonb || jsonb_build_object('id', $1::uuid::text))
+			on conflict (source_id, provider_id) do update set state = case
+				when exists (select 1 from events e where e.record_id = t.id and e.record_kind = $6 and e.receipt_id > $7::uuid) then t.state
+				else excluded.state || jsonb_build_object('id', t.id::text) end
+			returning id, (xmax = 0)`,
+			newID(), last.receipt.WorkspaceID, n.source, n.id, string(state), kind, last.receipt.ID)
+	}
+	results := a.tx.SendBatch(ctx, batch)
+	defer results.Close()
+	for _, n := range all {
+		var (
+			id      string
+			created bool
+		)
+		if err := results.QueryRow().Scan(&id, &created); err != nil {
+			return err
+		}
+		for i, e := range byName[n] {
+			e.record = id
+			a.changed[e.receipt.ID] = a.changed[e.receipt.ID] || created && i == 0
+		}
+	}
+	return results.Close()
+}
