@@ -15,6 +15,8 @@ type APIToken struct {
 	ID          string
 	WorkspaceID string
 	Name        string
+	// Hash is the SHA-256 of the token; only set when it is created, never when it is read.
+	Hash []byte
 	// Bootstrap tokens come from the environment or the first start and may create workspaces.
 	Bootstrap bool
 	CreatedAt time.Time
