@@ -1,0 +1,123 @@
+package hubspot
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/go-resty/resty/v2"
+
+	"github.com/callsync/callsync/connectors"
+	"github.com/callsync/callsync/internal/httpx"
+)
+
+var errQuery = errors.New("it must not hold a query")
+
+// session is one HubSpot account.
+type session struct {
+	http         *resty.Client
+	now          func() time.Time
+	portal       string
+	zone         *time.Location
+	owners       cache[connectors.Owner]
+	dispositions cache[[]connectors.DispositionOption]
+}
+
+// What a HubSpot session can do.
+var (
+	_ connectors.Session           = (*session)(nil)
+	_ connectors.CallFinder        = (*session)(nil)
+	_ connectors.CallReader        = (*session)(nil)
+	_ connectors.Linker            = (*session)(nil)
+	_ connectors.ContactMatcher    = (*session)(nil)
+	_ connectors.ContactCreator    = (*session)(nil)
+	_ connectors.OwnerResolver     = (*session)(nil)
+	_ connectors.DispositionLister = (*session)(nil)
+	_ connectors.SchemaDescriber   = (*session)(nil)
+	_ connectors.Verifier          = (*session)(nil)
+)
+
+// request is one request to HubSpot.
+type request struct {
+	method, path string
+	// name says in errors what was asked, without the ids that the path holds.
+	name  string
+	query url.Values
+	body  any
+	// reads marks a request that changes nothing, so that losing its answer loses nothing.
+	reads bool
+}
+
+// do sends a request and decodes a 2xx answer into out, if out is not nil.
+func (s *session) do(ctx context.Context, q request, out any) error {
+	r := s.http.R().SetContext(ctx)
+	if q.query != nil {
+		r.SetQueryParamsFromValues(q.query)
+	}
+	if q.body != nil {
+		body, err := json.Marshal(q.body)
+		if err != nil {
+			return &connectors.Error{Class: connectors.Invalid, Public: connectors.Sentence(connectors.Invalid, Label),
+				Err: fmt.Errorf("hubspot %s: encode the request", q.name)}
+		}
+		r.SetHeader("Content-Type", "application/json").SetBody(body)
+	}
+	resp, err := r.Execute(q.method, q.path)
+	if err != nil {
+		return noAnswer(q, err)
+	}
+	if status := resp.StatusCode(); status < 200 || status > 299 {
+		return s.refusal(q, status, resp.Header(), resp.Body())
+	}
+	if out == nil {
+		return nil
+	}
+	if err := json.Unmarshal(resp.Body(), out); err != nil {
+		return unreadable(q, resp.StatusCode())
+	}
+	return nil
+}
+
+func get(name, path string, query url.Values) request {
+	return request{method: http.MethodGet, name: name, path: path, query: query, reads: true}
+}
+
+// noAnswer classifies a request that got no usable answer.
+func noAnswer(q request, err error) error {
+	var mine *connectors.Error
+	if errors.As(err, &mine) {
+		// The transport itself refused, such as a rate budget that is spent.
+		return mine
+	}
+	wrapped := httpx.Wrap(err)
+	class := connectors.Unavailable
+	if wrapped.Sent && !q.reads {
+		class = connectors.UnknownOutcome
+	}
+	public := connectors.Sentence(class, Label)
+	if errors.Is(err, httpx.ErrPrivateAddress) {
+		public = "The API address of HubSpot leads into a private network, which this callsync does not allow. Correct the address."
+		class = connectors.Invalid
+	}
+	return &connectors.Error{Class: class, Public: public, Err: fmt.Errorf("hubspot %s: %w", q.name, wrapped)}
+}
+
+// unreadable is a success whose body is not HubSpot's: something between answered, or it was cut off.
+func unreadable(q request, status int) error {
+	class := connectors.UnknownOutcome
+	if q.reads {
+		class = connectors.Unavailable
+	}
+	return &connectors.Error{Class: class, Public: connectors.Sentence(class, Label),
+		Err: fmt.Errorf("hubspot %s: status %d with a body that cannot be read", q.name, status)}
+}
+
+// isClass tells whether err is of class c.
+func isClass(err error, c connectors.Class) bool {
+	var e *connectors.Error
+	return errors.As(err, &e) && e.Class == c
+}
