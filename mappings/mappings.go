@@ -1,8 +1,11 @@
 // Package mappings turns a canonical call into the fields of a CRM by a versioned document that admins edit:
-// Parse -> Compile -> Apply. A compiled program is safe for concurrent use, reads no clock and does no I/O.
+// Parse -> Compile -> Apply, and Explain for the preview. A compiled program is safe for concurrent use, reads no clock,
+// does no I/O and bounds its work, so that the same document and call always give the same fields.
 package mappings
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/callsync/callsync/call"
@@ -19,7 +22,7 @@ type Input struct {
 	// CallURL and RecordingURL are the links that people may keep: the call in callsync, and its recording.
 	CallURL      string
 	RecordingURL string
-	// Location is the zone in which times are shown in texts.
+	// Location is the zone in which times are shown in texts; nil means UTC.
 	Location *time.Location
 }
 
@@ -31,7 +34,9 @@ type Option struct {
 
 // Result is the fields to write.
 type Result struct {
-	// Fields has string, bool, int64, float64, time.Time, []string, or nil to clear.
+	// Fields has string, bool, int64, float64, time.Time (UTC), []string, or nil to clear. A nil is there only for rows
+	// with `empty: clear`; it asks to clear what an earlier write put there, never what a human did. Rows of mode
+	// NeverWrite are not in it.
 	Fields map[string]any
 	// Modes has the write mode of each field.
 	Modes map[string]Mode
@@ -41,32 +46,101 @@ type Result struct {
 
 // Warning is a loss in one row.
 type Warning struct {
-	Target string
-	Text   string
+	Target string `json:"target"`
+	Text   string `json:"text"`
 }
 
-// Mode says what a write may do to a field that has a value in the CRM.
-type Mode string
+// Error says why one row gave no field. Apply joins one for each failing row; errors.As finds the first. Neither text
+// holds values of the call.
+type Error struct {
+	// Row is the row's number in the document, from 1; Target is its field in the CRM.
+	Row    int
+	Target string
+	// Public is a sentence for the person who edits the mapping.
+	Public string
+	// Err is the operator's chain.
+	Err error
+}
 
-// The write modes.
-const (
-	Overwrite   Mode = "overwrite"
-	FillIfEmpty Mode = "fill_if_empty"
-	Append      Mode = "append"
-	NeverWrite  Mode = "never"
-)
+func (e *Error) Error() string {
+	return fmt.Sprintf("mapping row %d (%s): %v", e.Row, e.Target, e.Err)
+}
 
-// Document is a parsed mapping document.
-type Document struct{}
+func (e *Error) Unwrap() error { return e.Err }
 
-// Program is a compiled document.
-type Program struct{}
+// RowExplanation is what one row did with one call.
+type RowExplanation struct {
+	Row    int    `json:"row"`
+	Target string `json:"target"`
+	Type   Type   `json:"type"`
+	Mode   Mode   `json:"mode"`
+	// Sources are the canonical fields that the row read, with their values as text.
+	Sources []SourceValue `json:"sources,omitempty"`
+	// Result is the value for the CRM; nil when the row writes nothing, and when it clears the field.
+	Result any `json:"result,omitempty"`
+	// Clears tells that the row asks to clear what was written before.
+	Clears bool `json:"clears,omitempty"`
+	// Skipped says why the row writes nothing; empty when it writes.
+	Skipped  string   `json:"skipped,omitempty"`
+	Warnings []string `json:"warnings,omitempty"`
+	// Error is a sentence for the person who edits the mapping.
+	Error string `json:"error,omitempty"`
+}
 
-// Parse reads a document in YAML or JSON and reports every problem with its row.
-func Parse(data []byte) (Document, error) { panic("being written") }
+// SourceValue is one canonical field as the mapping saw it. An absent one has an empty text.
+type SourceValue struct {
+	Name string `json:"name"`
+	Text string `json:"text"`
+}
 
-// Compile checks the expressions of d and makes it ready to apply.
-func Compile(d Document) (*Program, error) { panic("being written") }
+// Apply makes the fields of in. The error joins an *Error for each row that failed; the fields of the other rows are in
+// the result all the same.
+func (p *Program) Apply(in Input) (Result, error) {
+	res := Result{Fields: make(map[string]any, len(p.rows)), Modes: make(map[string]Mode, len(p.rows))}
+	var errs []error
+	p.each(&in, func(o outcome, _ *run) {
+		for _, text := range o.warnings {
+			res.Warnings = append(res.Warnings, Warning{Target: o.row.target, Text: text})
+		}
+		switch {
+		case o.err != nil:
+			errs = append(errs, o.err)
+		case o.skipped == "":
+			res.Fields[o.row.target] = o.value
+			res.Modes[o.row.target] = o.row.mode
+		}
+	})
+	return res, errors.Join(errs...)
+}
 
-// Apply makes the fields of in. Errors name the row.
-func (p *Program) Apply(in Input) (Result, error) { panic("being written") }
+// Explain tells row by row what Apply does with in. Both run the same rows through the same code.
+func (p *Program) Explain(in Input) []RowExplanation {
+	out := make([]RowExplanation, 0, len(p.rows))
+	p.each(&in, func(o outcome, r *run) {
+		e := RowExplanation{
+			Row: o.row.number, Target: o.row.target, Type: o.row.typ, Mode: o.row.mode, Sources: o.row.sources(r),
+			Result: o.value, Skipped: o.skipped, Warnings: o.warnings,
+		}
+		if o.err != nil {
+			e.Error = o.err.Public
+		} else if o.skipped == "" && o.value == nil {
+			e.Clears = true
+		}
+		out = append(out, e)
+	})
+	return out
+}
+
+// Object names the record of the CRM that the program fills ("call", "contact").
+func (p *Program) Object() string { return p.object }
+
+// Targets lists the CRM's fields that the program may write, in the document's order: those to read before an update.
+func (p *Program) Targets() []string {
+	out := make([]string, 0, len(p.rows))
+	for _, r := range p.rows {
+		if r.mode != NeverWrite {
+			out = append(out, r.target)
+		}
+	}
+	return out
+}

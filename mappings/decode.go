@@ -1,0 +1,354 @@
+package mappings
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// Parse reads a document in YAML or JSON and checks it wholly. The error is a Problems with everything that is wrong; the
+// document is then as much as could be read.
+func Parse(data []byte) (Document, error) {
+	doc, lines, problems := decodeLines(data)
+	if doc.Format != 0 || len(doc.Fields) > 0 {
+		named := map[[2]any]bool{}
+		for _, p := range problems {
+			named[[2]any{p.Row, p.Key}] = true
+		}
+		for _, p := range doc.Problems() {
+			// What could not be read is absent; saying so again would only distract.
+			if named[[2]any{p.Row, p.Key}] {
+				continue
+			}
+			if p.Row > 0 && p.Row <= len(lines) {
+				p.Line = lines[p.Row-1]
+			}
+			problems = append(problems, p)
+		}
+	}
+	if len(problems) > 0 {
+		return doc, problems
+	}
+	return doc, nil
+}
+
+func decode(data []byte) (Document, Problems) {
+	doc, _, problems := decodeLines(data)
+	return doc, problems
+}
+
+// decodeLines reads the structure of a document and tells the line of each row.
+func decodeLines(data []byte) (doc Document, lines []int, problems Problems) {
+	if len(data) > maxDocument {
+		return doc, nil, Problems{{Text: fmt.Sprintf("The document has %d bytes; %d is the most.", len(data), maxDocument)}}
+	}
+	root, err := parseTree(data)
+	if err != nil {
+		return doc, nil, Problems{{Text: "This is neither YAML nor JSON: " + err.Error() + "."}}
+	}
+	d := &decoder{}
+	d.document(root, &doc)
+	return doc, d.lines, d.problems
+}
+
+// parseTree reads both forms into one tree. JSON has its own reader because YAML reads its escapes otherwise.
+func parseTree(data []byte) (root *yaml.Node, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			root, err = nil, errors.New("the text cannot be read")
+		}
+	}()
+	if trimmed := bytes.TrimLeft(data, " \t\r\n"); len(trimmed) > 0 && trimmed[0] == '{' && json.Valid(trimmed) {
+		return parseJSON(data)
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	var doc yaml.Node
+	if err := dec.Decode(&doc); err != nil {
+		if errors.Is(err, io.EOF) {
+			return nil, errors.New("it is empty")
+		}
+		return nil, errors.New(strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return nil, errors.New("it holds more than one document")
+	}
+	if doc.Kind == yaml.DocumentNode && len(doc.Content) == 1 {
+		return doc.Content[0], nil
+	}
+	return nil, errors.New("it is empty")
+}
+
+// maxDepth bounds the nesting of a document; the format itself needs 7 levels.
+const maxDepth = 32
+
+func parseJSON(data []byte) (*yaml.Node, error) {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	line, at := 1, 0
+	var value func(depth int) (*yaml.Node, error)
+	value = func(depth int) (*yaml.Node, error) {
+		if depth > maxDepth {
+			return nil, errors.New("it is nested too deeply")
+		}
+		tok, err := dec.Token()
+		if err != nil {
+			return nil, err
+		}
+		end := int(dec.InputOffset())
+		line += bytes.Count(data[at:end], []byte{'\n'})
+		at = end
+		n := &yaml.Node{Kind: yaml.ScalarNode, Line: line}
+		switch tok := tok.(type) {
+		case json.Delim:
+			n.Kind, n.Tag = yaml.SequenceNode, "!!seq"
+			if tok == '{' {
+				n.Kind, n.Tag = yaml.MappingNode, "!!map"
+			}
+			for dec.More() {
+				child, err := value(depth + 1)
+				if err != nil {
+					return nil, err
+				}
+				n.Content = append(n.Content, child)
+			}
+			_, err = dec.Token()
+			return n, err
+		case string:
+			n.Tag, n.Value = "!!str", tok
+		case json.Number:
+			n.Tag, n.Value = "!!float", tok.String()
+			if _, err := tok.Int64(); err == nil {
+				n.Tag = "!!int"
+			}
+		case bool:
+			n.Tag, n.Value = "!!bool", strconv.FormatBool(tok)
+		case nil:
+			n.Tag, n.Value = "!!null", "null"
+		}
+		return n, nil
+	}
+	return value(0)
+}
+
+// decoder turns the tree into a Document and collects what is wrong instead of stopping at the first.
+type decoder struct {
+	problems Problems
+	lines    []int
+	row      int
+	target   string
+}
+
+func (d *decoder) fail(n *yaml.Node, key, suggestion, format string, args ...any) {
+	d.problems = append(d.problems, Problem{
+		Row: d.row, Target: d.target, Key: key, Line: n.Line, Text: fmt.Sprintf(format, args...), Suggestion: suggestion,
+	})
+}
+
+// members walks the keys of a mapping node; set has a function for each key that is allowed.
+func (d *decoder) members(n *yaml.Node, in string, set map[string]func(v *yaml.Node, key string)) {
+	if n.Kind != yaml.MappingNode {
+		d.fail(n, in, "", "Here must be a group of names and values.")
+		return
+	}
+	seen := map[string]bool{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k, v := n.Content[i], n.Content[i+1]
+		key := k.Value
+		if in != "" {
+			key = in + "." + k.Value
+		}
+		read, ok := set[k.Value]
+		switch {
+		case k.Kind != yaml.ScalarNode || !ok:
+			names := slices.Sorted(maps.Keys(set))
+			d.fail(k, in, nearest(k.Value, names), "%q is not known here; there are %s.", clip(k.Value, 60), strings.Join(names, ", "))
+		case seen[k.Value]:
+			d.fail(k, key, "", "%q is given twice.", k.Value)
+		default:
+			seen[k.Value] = true
+			read(v, key)
+		}
+	}
+}
+
+func (d *decoder) document(n *yaml.Node, doc *Document) {
+	d.members(n, "", map[string]func(*yaml.Node, string){
+		"format": d.integer(&doc.Format),
+		"object": d.text(&doc.Object),
+		"note":   d.text(&doc.Note),
+		"fields": func(v *yaml.Node, key string) {
+			if v.Kind != yaml.SequenceNode {
+				d.fail(v, key, "", "fields is a list of rows.")
+				return
+			}
+			if len(v.Content) > maxRows {
+				d.fail(v, key, "", "The document has %d rows; %d is the most.", len(v.Content), maxRows)
+				return
+			}
+			for i, item := range v.Content {
+				d.row = i + 1
+				d.target = ""
+				d.lines = append(d.lines, item.Line)
+				doc.Fields = append(doc.Fields, d.readRow(item))
+			}
+			d.row, d.target = 0, ""
+		},
+	})
+}
+
+func (d *decoder) readRow(n *yaml.Node) Row {
+	var r Row
+	// The target is read first so that problems of the other members can name it.
+	for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == "target" && n.Content[i+1].Kind == yaml.ScalarNode {
+			d.target = clip(n.Content[i+1].Value, 255)
+		}
+	}
+	d.members(n, "", map[string]func(*yaml.Node, string){
+		"target":     d.text(&r.Target),
+		"type":       d.text((*string)(&r.Type)),
+		"mode":       d.text((*string)(&r.Mode)),
+		"empty":      d.text((*string)(&r.Empty)),
+		"when":       d.text(&r.When),
+		"max_length": d.integer(&r.MaxLength),
+		"note":       d.text(&r.Note),
+		"value": func(v *yaml.Node, key string) {
+			d.members(v, key, map[string]func(*yaml.Node, string){
+				"field":    d.text(&r.Value.Field),
+				"expr":     d.text(&r.Value.Expr),
+				"const":    d.constant(&r.Value.Const),
+				"template": d.template(&r.Value.Template),
+				"lookup": func(v *yaml.Node, key string) {
+					r.Value.Lookup = &Lookup{}
+					d.lookup(v, key, r.Value.Lookup)
+				},
+			})
+		},
+	})
+	return r
+}
+
+func (d *decoder) lookup(n *yaml.Node, key string, l *Lookup) {
+	d.members(n, key, map[string]func(*yaml.Node, string){
+		"key":     d.text(&l.Key),
+		"default": d.constant(&l.Default),
+		"table": func(v *yaml.Node, key string) {
+			if v.Kind != yaml.MappingNode {
+				d.fail(v, key, "", "The table is a group of keys and values.")
+				return
+			}
+			l.Table = make(map[string]any, len(v.Content)/2)
+			for i := 0; i+1 < len(v.Content); i += 2 {
+				k := v.Content[i]
+				if k.Kind != yaml.ScalarNode || k.Tag == "!!merge" {
+					d.fail(k, key, "", "A key of the table is a plain text.")
+					continue
+				}
+				if _, ok := l.Table[k.Value]; ok {
+					d.fail(k, key, "", "%q is in the table twice.", clip(k.Value, 60))
+				}
+				var value any
+				d.constant(&value)(v.Content[i+1], key)
+				l.Table[k.Value] = value
+			}
+		},
+	})
+}
+
+func (d *decoder) text(to *string) func(*yaml.Node, string) {
+	return func(n *yaml.Node, key string) {
+		if n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
+			d.fail(n, key, "", "Here must be a text.")
+			return
+		}
+		*to = n.Value
+	}
+}
+
+func (d *decoder) integer(to *int) func(*yaml.Node, string) {
+	return func(n *yaml.Node, key string) {
+		v, err := strconv.Atoi(n.Value)
+		if n.Kind != yaml.ScalarNode || n.Tag != "!!int" || err != nil {
+			d.fail(n, key, "", "Here must be a whole number.")
+			return
+		}
+		*to = v
+	}
+}
+
+func (d *decoder) template(to *Template) func(*yaml.Node, string) {
+	return func(n *yaml.Node, key string) {
+		items := []*yaml.Node{n}
+		if n.Kind == yaml.SequenceNode {
+			items = n.Content
+		}
+		for _, item := range items {
+			var line string
+			d.text(&line)(item, key)
+			*to = append(*to, line)
+		}
+	}
+}
+
+func (d *decoder) constant(to *any) func(*yaml.Node, string) {
+	return func(n *yaml.Node, key string) {
+		if n.Kind == yaml.SequenceNode {
+			list := make([]any, 0, len(n.Content))
+			for _, item := range n.Content {
+				if item.Kind != yaml.ScalarNode {
+					d.fail(item, key, "", "A list of constants holds plain values.")
+					return
+				}
+				var v any
+				d.constant(&v)(item, key)
+				list = append(list, v)
+			}
+			*to = list
+			return
+		}
+		v, ok := scalar(n)
+		if !ok {
+			d.fail(n, key, "", "A constant is a text, a number, true or false.")
+			return
+		}
+		*to = v
+	}
+}
+
+// scalar reads a plain value so that both file forms give the same: whole numbers are int64 however they are written.
+func scalar(n *yaml.Node) (any, bool) {
+	if n.Kind != yaml.ScalarNode {
+		return nil, false
+	}
+	switch n.Tag {
+	case "!!bool":
+		var b bool
+		err := n.Decode(&b)
+		return b, err == nil
+	case "!!int", "!!float":
+		var i int64
+		if n.Tag == "!!int" && n.Decode(&i) == nil {
+			return i, true
+		}
+		var f float64
+		if n.Decode(&f) != nil || math.IsInf(f, 0) || math.IsNaN(f) {
+			return nil, false
+		}
+		if f == math.Trunc(f) && math.Abs(f) < 1<<53 {
+			return int64(f), true
+		}
+		return f, true
+	case "!!str", "!!timestamp":
+		return n.Value, true
+	}
+	return nil, false
+}

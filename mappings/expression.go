@@ -1,0 +1,351 @@
+package mappings
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/builtin"
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/vm"
+)
+
+// Limits of one expression. What one evaluation may cost is bounded in run.go.
+const (
+	maxNodes = 500
+)
+
+// predicates are the only builtins of the engine that mappings keep. They walk a list once; see refuse for nesting.
+var predicates = []string{"all", "any", "none", "one", "filter", "map", "find", "count"}
+
+// expression is a compiled expression.
+type expression struct {
+	// path is set for an expression that only names a field; it needs no engine.
+	path *path
+	prog *vm.Program
+	// reads are the fields that the expression names.
+	reads []path
+}
+
+// path is a canonical field, or a part of one: agents[0].name is the entry agents and the keys 0 and name.
+type path struct {
+	entry int
+	keys  []any
+}
+
+func (p path) String() string {
+	var b strings.Builder
+	b.WriteString(catalog[p.entry].info.Name)
+	for _, k := range p.keys {
+		switch k := k.(type) {
+		case int:
+			fmt.Fprintf(&b, "[%d]", k)
+		case string:
+			b.WriteString("." + k)
+		}
+	}
+	return b.String()
+}
+
+// exprProblem is a fault at a rune offset of the source.
+type exprProblem struct {
+	offset     int
+	text       string
+	suggestion string
+}
+
+// compileExpr compiles source twice: first against the types of the canonical names, for its faults; then with every
+// operator replaced by one of ours (patcher), so that absent values are harmless and all work is counted.
+func compileExpr(source string, condition bool) (*expression, []exprProblem) {
+	if len(source) > maxSource {
+		return nil, []exprProblem{{text: fmt.Sprintf("The expression has %d characters; %d is the most.", len(source), maxSource)}}
+	}
+	if strings.TrimSpace(source) == "" {
+		return nil, []exprProblem{{text: "The expression is empty."}}
+	}
+	if !utf8.ValidString(source) {
+		return nil, []exprProblem{{text: "The expression is not valid UTF-8."}}
+	}
+	if problems := check(source, condition); len(problems) > 0 {
+		return nil, problems
+	}
+	p := &patcher{}
+	prog, err := safeCompile(source, execOptions(p)...)
+	if err != nil {
+		return nil, []exprProblem{explainCompileError(err)}
+	}
+	e := &expression{prog: prog, reads: reads(prog.Node())}
+	if direct, ok := asPath(prog.Node()); ok {
+		e.path = &direct
+	}
+	return e, nil
+}
+
+// check compiles against the typed names and reports every fault of the kinds we look for, and the engine's first.
+func check(source string, condition bool) []exprProblem {
+	r := &refuser{}
+	options := append(checkOptions(), expr.Patch(r))
+	if condition {
+		options = append(options, expr.AsBool())
+	}
+	_, err := safeCompile(source, options...)
+	problems := r.problems
+	if err != nil {
+		p := explainCompileError(err)
+		if !slices.ContainsFunc(problems, func(have exprProblem) bool { return have.offset == p.offset }) {
+			problems = append(problems, p)
+		}
+	}
+	slices.SortStableFunc(problems, func(a, b exprProblem) int { return cmp.Compare(a.offset, b.offset) })
+	return problems
+}
+
+// safeCompile turns a panic of the engine on a strange source into an error.
+func safeCompile(source string, options ...expr.Option) (prog *vm.Program, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			prog, err = nil, errors.New("the expression cannot be read")
+		}
+	}()
+	return expr.Compile(source, options...)
+}
+
+// checkOptions and execOptions set up the engine for the two compilations. Every builtin but the predicates is off: none
+// reads the clock, parses JSON or allocates without counting.
+func checkOptions() []expr.Option {
+	options := append(baseOptions(), expr.Env(typedEnv()))
+	for _, f := range functions {
+		options = append(options, expr.Function(f.name, func(...any) (any, error) { return nil, nil }, f.types...))
+	}
+	return options
+}
+
+func execOptions(p *patcher) []expr.Option {
+	options := append(baseOptions(), expr.Env(map[string]any{runVar: (*run)(nil)}), expr.Patch(p))
+	for _, f := range functions {
+		options = append(options, expr.Function(f.name, f.onRun()))
+	}
+	for name, op := range operators {
+		options = append(options, expr.Function(name, op))
+	}
+	return options
+}
+
+func baseOptions() []expr.Option {
+	options := []expr.Option{expr.Optimize(false), expr.MaxNodes(maxNodes)}
+	for _, f := range builtin.Builtins {
+		if !slices.Contains(predicates, f.Name) {
+			options = append(options, expr.DisableBuiltin(f.Name))
+		}
+	}
+	return options
+}
+
+var (
+	unknownName  = regexp.MustCompile(`unknown name ([\pL\pN_$]+)`)
+	unknownField = regexp.MustCompile(`unknown field ([\pL\pN_$]+)`)
+)
+
+// explainCompileError puts the engine's message into our words.
+func explainCompileError(err error) exprProblem {
+	fe, ok := errors.AsType[*file.Error](err)
+	if !ok {
+		msg := err.Error()
+		if strings.Contains(msg, "exceeds maximum allowed nodes") {
+			msg = fmt.Sprintf("The expression is too long: it has more than %d parts.", maxNodes)
+		}
+		return exprProblem{text: sentence(msg)}
+	}
+	p := exprProblem{offset: fe.From, text: sentence(fe.Message)}
+	switch {
+	case unknownName.MatchString(fe.Message):
+		name := unknownName.FindStringSubmatch(fe.Message)[1]
+		p.text = fmt.Sprintf("There is no field or function %s.", name)
+		p.suggestion = nearest(name, append(fieldNames(), functionNames()...))
+	case unknownField.MatchString(fe.Message):
+		name := unknownField.FindStringSubmatch(fe.Message)[1]
+		p.text = fmt.Sprintf("There is no field %s here.", name)
+		p.suggestion = nearest(name, memberNames())
+	case strings.Contains(fe.Message, "expected bool, but got"):
+		p.text = "A condition must be true or false, such as: talk_seconds > 30."
+	}
+	return p
+}
+
+func sentence(s string) string {
+	r, n := utf8.DecodeRuneInString(s)
+	s = strings.ToUpper(string(r)) + s[n:]
+	if !strings.HasSuffix(s, ".") {
+		s += "."
+	}
+	return s
+}
+
+func fieldNames() []string {
+	var out []string
+	for _, e := range catalog {
+		if !strings.Contains(e.info.Name, ".") {
+			out = append(out, e.info.Name)
+		}
+	}
+	return out
+}
+
+func functionNames() []string {
+	out := slices.Clone(predicates)
+	for _, f := range functions {
+		out = append(out, f.name)
+	}
+	return out
+}
+
+func memberNames() []string {
+	set := map[string]bool{}
+	for _, e := range catalog {
+		if _, member, ok := strings.Cut(e.info.Name, "."); ok {
+			set[member] = true
+		}
+		for _, m := range e.items {
+			set[m.Name] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(set))
+}
+
+// refuser finds what the language leaves out, while the types of the nodes are known.
+type refuser struct{ problems []exprProblem }
+
+func (r *refuser) fail(n ast.Node, suggestion, format string, args ...any) {
+	r.problems = append(r.problems, exprProblem{offset: n.Location().From, text: fmt.Sprintf(format, args...), suggestion: suggestion})
+}
+
+// Visit is called for children before their parents.
+func (r *refuser) Visit(node *ast.Node) {
+	switch n := (*node).(type) {
+	case *ast.IdentifierNode:
+		if strings.HasPrefix(n.Value, "$") {
+			r.fail(n, "", "There is no field %s.", n.Value)
+		}
+	case *ast.PointerNode:
+		if n.Name != "" {
+			r.fail(n, "", "There is no #%s; # is the item.", n.Name)
+		}
+	case *ast.BytesNode, *ast.ConstantNode:
+		r.fail(n, "", "Bytes are not part of the language.")
+	case *ast.CallNode:
+		if _, ok := n.Callee.(*ast.IdentifierNode); !ok {
+			r.fail(n, "", "Only functions of the reference can be called.")
+		}
+	case *ast.MemberNode:
+		if isTime(n.Node) {
+			r.fail(n, "time_format", "A time has no parts; time_format shows it.")
+		}
+	case *ast.BuiltinNode:
+		r.builtin(n)
+	case *ast.BinaryNode:
+		r.binary(n)
+	case *ast.VariableDeclaratorNode:
+		if _, ok := functionIndex[n.Name]; ok {
+			r.fail(n, "", "%s is a function; give the variable another name.", n.Name)
+		}
+	}
+}
+
+func (r *refuser) builtin(n *ast.BuiltinNode) {
+	if !slices.Contains(predicates, n.Name) {
+		r.fail(n, nearest(n.Name, functionNames()), "There is no function %s.", n.Name)
+		return
+	}
+	for _, arg := range n.Arguments {
+		if p, ok := arg.(*ast.PredicateNode); ok {
+			body := p.Node
+			if ast.Find(body, func(inner ast.Node) bool { _, ok := inner.(*ast.BuiltinNode); return ok }) != nil {
+				r.fail(n, "", "%s may not hold another walk over a list.", n.Name)
+			}
+		}
+	}
+}
+
+func (r *refuser) binary(n *ast.BinaryNode) {
+	switch n.Operator {
+	case "..", "**", "^":
+		r.fail(n, "", "The operator %s is not part of the language.", n.Operator)
+	case "matches":
+		pattern, ok := n.Right.(*ast.StringNode)
+		if !ok {
+			r.fail(n, "", "The pattern of matches must be a fixed text.")
+		} else if _, err := regexp.Compile(pattern.Value); err != nil || len(pattern.Value) > 500 {
+			r.fail(n.Right, "", "This is no regular expression, or one that is too long.")
+		}
+	case "+", "-":
+		if isTime(n.Left) || isTime(n.Right) {
+			r.fail(n, "seconds_between", "Times cannot be calculated with; seconds_between gives the seconds from one to the other.")
+		}
+	case "==", "!=":
+		r.enum(n.Left, n.Right)
+		r.enum(n.Right, n.Left)
+	case "in":
+		if list, ok := n.Right.(*ast.ArrayNode); ok {
+			for _, item := range list.Nodes {
+				r.enum(n.Left, item)
+			}
+		}
+	}
+}
+
+// enum refuses to compare a field that has a fixed list with a text that is not in it.
+func (r *refuser) enum(of, with ast.Node) {
+	want, ok := with.(*ast.StringNode)
+	if !ok {
+		return
+	}
+	values := enumValues(of)
+	if len(values) > 0 && !slices.Contains(values, want.Value) {
+		r.fail(with, nearest(want.Value, values), "%q is not among its values: %s.", want.Value, strings.Join(values, ", "))
+	}
+}
+
+func enumValues(n ast.Node) []string {
+	switch n := n.(type) {
+	case *ast.ChainNode:
+		return enumValues(n.Node)
+	case *ast.IdentifierNode:
+		if i, ok := catalogIndex[n.Value]; ok {
+			return catalog[i].info.Values
+		}
+	case *ast.MemberNode:
+		name, ok := n.Property.(*ast.StringNode)
+		if !ok {
+			return nil
+		}
+		switch base := n.Node.(type) {
+		case *ast.IdentifierNode:
+			if i, ok := catalogIndex[base.Value+"."+name.Value]; ok {
+				return catalog[i].info.Values
+			}
+		case *ast.MemberNode:
+			if id, ok := base.Node.(*ast.IdentifierNode); ok {
+				if i, ok := catalogIndex[id.Value]; ok {
+					for _, m := range catalog[i].items {
+						if m.Name == name.Value {
+							return m.Values
+						}
+					}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func isTime(n ast.Node) bool {
+	t := n.Type()
+	return t != nil && t.String() == "time.Time"
+}
