@@ -1,0 +1,47 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/callsync/callsync/records"
+)
+
+// OwnNumbers lists the phone numbers of the workspace itself, in order.
+func (db *DB) OwnNumbers(ctx context.Context, workspaceID string) ([]records.OwnNumber, error) {
+	rows, _ := db.pool.Query(ctx, `select number, label from own_numbers where workspace_id = $1 order by number`, workspaceID)
+	ns, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (n records.OwnNumber, err error) {
+		err = row.Scan(&n.Number, &n.Label)
+		return n, err
+	})
+	return ns, settingsError("list own numbers", err)
+}
+
+// PutOwnNumbers replaces the list. Of a number that stands twice the last one counts. Errors: records.ErrNotFound for a
+// workspace that does not exist.
+func (db *DB) PutOwnNumbers(ctx context.Context, workspaceID string, numbers []records.OwnNumber) error {
+	labels := make(map[string]string, len(numbers))
+	for _, n := range numbers {
+		labels[n.Number] = n.Label
+	}
+	keys, values := make([]string, 0, len(labels)), make([]string, 0, len(labels))
+	for number, label := range labels {
+		keys, values = append(keys, number), append(values, label)
+	}
+	err := db.inTx(ctx, func(tx pgx.Tx) error {
+		// Two admins at once would otherwise meet in the middle and leave a mixture.
+		err := tx.QueryRow(ctx, `select id from workspaces where id = $1 for no key update`, workspaceID).Scan(new(string))
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `delete from own_numbers where workspace_id = $1`, workspaceID); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `
+			insert into own_numbers (workspace_id, number, label)
+			select $1, n.number, n.label from unnest($2::text[], $3::text[]) as n (number, label)`, workspaceID, keys, values)
+		return err
+	})
+	return settingsError("replace own numbers", err)
+}

@@ -1,0 +1,73 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/callsync/callsync/records"
+)
+
+// Owners lists which agents belong to which users of the CRM, in the order of the agents' keys.
+func (db *DB) Owners(ctx context.Context, workspaceID, connectionID string) ([]records.Owner, error) {
+	rows, _ := db.pool.Query(ctx, `
+		select agent_key, owner_id, owner_name, manual from connection_owners
+		where workspace_id = $1 and connection_id = $2 order by agent_key`, workspaceID, connectionID)
+	os, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (o records.Owner, err error) {
+		err = row.Scan(&o.AgentKey, &o.OwnerID, &o.OwnerName, &o.Manual)
+		return o, err
+	})
+	return os, settingsError("list owners", err)
+}
+
+// PutOwners replaces the table of a connection. Of an agent that stands twice the last entry counts. Errors:
+// records.ErrNotFound for a connection that is not there.
+func (db *DB) PutOwners(ctx context.Context, workspaceID, connectionID string, owners []records.Owner) error {
+	byKey := make(map[string]records.Owner, len(owners))
+	for _, o := range owners {
+		byKey[agentKey(o.AgentKey)] = o
+	}
+	var keys, ids, names []string
+	var manual []bool
+	for key, o := range byKey {
+		keys, ids, names, manual = append(keys, key), append(ids, o.OwnerID), append(names, o.OwnerName), append(manual, o.Manual)
+	}
+	err := db.inTx(ctx, func(tx pgx.Tx) error {
+		if err := lockConnection(ctx, tx, workspaceID, connectionID); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `delete from connection_owners where workspace_id = $1 and connection_id = $2`, workspaceID, connectionID)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `
+			insert into connection_owners (connection_id, workspace_id, agent_key, owner_id, owner_name, manual)
+			select $2, $1, o.agent_key, o.owner_id, o.owner_name, o.manual
+			from unnest($3::text[], $4::text[], $5::text[], $6::boolean[]) as o (agent_key, owner_id, owner_name, manual)`,
+			workspaceID, connectionID, keys, ids, names, manual)
+		return err
+	})
+	return settingsError("replace owners", err)
+}
+
+// OwnerFor returns the user of the CRM whom an agent was assigned to; ok is false where nobody was.
+func (db *DB) OwnerFor(ctx context.Context, workspaceID, connectionID, key string) (ownerID string, ok bool, err error) {
+	err = db.pool.QueryRow(ctx, `
+		select owner_id from connection_owners where workspace_id = $1 and connection_id = $2 and agent_key = $3`,
+		workspaceID, connectionID, agentKey(key)).Scan(&ownerID)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", false, nil
+	}
+	return ownerID, err == nil, settingsError("look up an owner", err)
+}
+
+// agentKey brings an e-mail into lower case; ids ("id:...") keep theirs.
+func agentKey(key string) string {
+	key = strings.TrimSpace(key)
+	if strings.HasPrefix(key, "id:") {
+		return key
+	}
+	return strings.ToLower(key)
+}

@@ -1,0 +1,158 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/callsync/callsync/records"
+)
+
+// CreateWorkspace stores a workspace whose ID the caller has made. Errors: records.ErrConflict.
+func (db *DB) CreateWorkspace(ctx context.Context, w records.Workspace) error {
+	_, err := db.pool.Exec(ctx, `insert into workspaces (id, name, created_at) values ($1, $2, $3)`, w.ID, w.Name, orNow(w.CreatedAt))
+	return settingsError("create a workspace", err)
+}
+
+// WorkspaceByID returns a workspace. Errors: records.ErrNotFound.
+func (db *DB) WorkspaceByID(ctx context.Context, id string) (records.Workspace, error) {
+	rows, _ := db.pool.Query(ctx, `select id, name, created_at from workspaces where id = $1`, id)
+	w, err := pgx.CollectExactlyOneRow(rows, scanWorkspace)
+	return w, settingsError("read a workspace", err)
+}
+
+// Workspaces lists all workspaces, the oldest first.
+func (db *DB) Workspaces(ctx context.Context) ([]records.Workspace, error) {
+	rows, _ := db.pool.Query(ctx, `select id, name, created_at from workspaces order by created_at, id`)
+	ws, err := pgx.CollectRows(rows, scanWorkspace)
+	return ws, settingsError("list workspaces", err)
+}
+
+func scanWorkspace(row pgx.CollectableRow) (w records.Workspace, err error) {
+	err = row.Scan(&w.ID, &w.Name, &w.CreatedAt)
+	w.CreatedAt = w.CreatedAt.UTC()
+	return w, err
+}
+
+// BootstrapInput is what must exist after a start.
+type BootstrapInput struct {
+	// WorkspaceName is given to the first workspace, if there is none yet; "Default" if empty.
+	WorkspaceName string
+	// TokenHash is the SHA-256 of an admin token; nil adds none.
+	TokenHash []byte
+	// OnlyFirstToken adds the token only where there is no bootstrap token yet: it is for a token that the caller has
+	// made up and prints, not for one the operator chose.
+	OnlyFirstToken bool
+	// Email and PasswordHash are a user's; an empty Email adds none.
+	Email        string
+	PasswordHash string
+}
+
+// Bootstrapped is what EnsureBootstrap found or made.
+type Bootstrapped struct {
+	WorkspaceID string
+	// What of it is new.
+	NewWorkspace, NewToken, NewUser bool
+}
+
+// bootstrapLock keeps two processes that start together from both making the first workspace.
+const bootstrapLock = 0x63616c6c73796e63 // "callsync"
+
+// EnsureBootstrap makes the first workspace, admin user and admin token where they are missing, and changes nothing that
+// exists: not a user's password, and no token that an earlier start added. Calling it again, or from several processes
+// at once, is harmless.
+func (db *DB) EnsureBootstrap(ctx context.Context, in BootstrapInput) (Bootstrapped, error) {
+	var out Bootstrapped
+	err := db.inTx(ctx, func(tx pgx.Tx) error {
+		out = Bootstrapped{}
+		if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock($1)`, int64(bootstrapLock)); err != nil {
+			return err
+		}
+		err := tx.QueryRow(ctx, `select id from workspaces order by created_at, id limit 1`).Scan(&out.WorkspaceID)
+		if errors.Is(err, pgx.ErrNoRows) {
+			out.WorkspaceID, out.NewWorkspace = newID(), true
+			_, err = tx.Exec(ctx, `insert into workspaces (id, name) values ($1, $2)`, out.WorkspaceID, cmp.Or(in.WorkspaceName, "Default"))
+		}
+		if err != nil {
+			return err
+		}
+		if in.Email != "" {
+			tag, err := tx.Exec(ctx, `
+				insert into users (id, workspace_id, email, password_hash, role) values ($1, $2, $3, $4, 'admin')
+				on conflict (lower(email)) do nothing`, newID(), out.WorkspaceID, in.Email, in.PasswordHash)
+			if err != nil {
+				return err
+			}
+			out.NewUser = tag.RowsAffected() == 1
+		}
+		if len(in.TokenHash) > 0 {
+			tag, err := tx.Exec(ctx, `
+				insert into api_tokens (token_hash, id, workspace_id, name, bootstrap)
+				select $1, $2, $3, 'bootstrap', true
+				where not ($4 and exists (select 1 from api_tokens where bootstrap))
+				on conflict (token_hash) do nothing`, in.TokenHash, newID(), out.WorkspaceID, in.OnlyFirstToken)
+			if err != nil {
+				return err
+			}
+			out.NewToken = tag.RowsAffected() == 1
+		}
+		return nil
+	})
+	return out, settingsError("make what the first start needs", err)
+}
+
+// settingsError gives an error of the stores of settings its place, and the meaning callers look for: a row that is not
+// there or an id that is none is records.ErrNotFound, a doubled one records.ErrConflict, a value the schema does not
+// take records.ErrRefused. It quotes no values.
+func settingsError(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var pg *pgconn.PgError
+	switch {
+	case errors.As(err, &pg) && pg.Code == "22P02":
+		// Text that is no UUID names no row. Nothing else that these stores send as text can be malformed.
+		err = records.ErrNotFound
+	case errors.As(err, &pg) && pg.Code == "23503":
+		// What it refers to is not there.
+		err = records.ErrNotFound
+	default:
+		err = storeError(rowError(err))
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
+
+// oneRow is settingsError for a statement that must have met a row.
+func oneRow(doing string, tag pgconn.CommandTag, err error) error {
+	if err == nil && tag.RowsAffected() == 0 {
+		err = pgx.ErrNoRows
+	}
+	return settingsError(doing, err)
+}
+
+// tokenHash is the form in which tokens are looked up; the same as secretbox.HashToken.
+func tokenHash(token string) []byte {
+	sum := sha256.Sum256([]byte(token))
+	return sum[:]
+}
+
+func orNow(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Now()
+	}
+	return t
+}
+
+// orZero is the time of a column that may be null.
+func orZero(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}
