@@ -19,8 +19,8 @@ import (
 // BinEnv names the environment variable that points at the folder of PostgreSQL's programs and wins over the search.
 const BinEnv = "CALLSYNC_PG_BIN"
 
-// MinVersion is the oldest major version of PostgreSQL that the stack runs on.
-const MinVersion = 13
+// MinVersion is the oldest major version of PostgreSQL that callsync runs on.
+const MinVersion = 15
 
 // ErrNotInstalled is wrapped by the error for a machine without PostgreSQL; its text holds the command that installs it.
 var ErrNotInstalled = errors.New("PostgreSQL is not installed on this machine")
@@ -111,7 +111,7 @@ func inspect(dir string) (install, bool) {
 	return install{bin: dir, major: major}, err == nil
 }
 
-// installCommand is what installs PostgreSQL on this system.
+// installCommand is what installs PostgreSQL on this system, with the contributed modules: Temporal needs btree_gin.
 func installCommand() string {
 	if runtime.GOOS == "darwin" {
 		return "brew install postgresql@17"
@@ -132,13 +132,13 @@ func linuxInstallCommand(release string) string {
 	}
 	switch {
 	case ids["alpine"]:
-		return "apk add postgresql"
+		return "apk add postgresql postgresql-contrib"
 	case ids["arch"]:
 		return "sudo pacman -S postgresql"
 	case ids["fedora"], ids["rhel"], ids["centos"]:
-		return "sudo dnf install postgresql-server"
+		return "sudo dnf install postgresql-server postgresql-contrib"
 	case ids["suse"], ids["opensuse"]:
-		return "sudo zypper install postgresql-server"
+		return "sudo zypper install postgresql-server postgresql-contrib"
 	}
 	return "sudo apt-get update && sudo apt-get install -y postgresql"
 }

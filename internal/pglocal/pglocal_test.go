@@ -144,10 +144,10 @@ func TestInstallCommand(t *testing.T) {
 	for release, want := range map[string]string{
 		"ID=debian\n":                                       "sudo apt-get update && sudo apt-get install -y postgresql",
 		"NAME=x\nID=ubuntu\nID_LIKE=debian\n":               "sudo apt-get update && sudo apt-get install -y postgresql",
-		"ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\n":    "sudo dnf install postgresql-server",
-		"ID=alpine\n":                                       "apk add postgresql",
+		"ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\n":    "sudo dnf install postgresql-server postgresql-contrib",
+		"ID=alpine\n":                                       "apk add postgresql postgresql-contrib",
 		"ID=manjaro\nID_LIKE=arch\n":                        "sudo pacman -S postgresql",
-		"ID=\"opensuse-leap\"\nID_LIKE=\"suse opensuse\"\n": "sudo zypper install postgresql-server",
+		"ID=\"opensuse-leap\"\nID_LIKE=\"suse opensuse\"\n": "sudo zypper install postgresql-server postgresql-contrib",
 		"": "sudo apt-get update && sudo apt-get install -y postgresql",
 	} {
 		require.Equal(t, want, linuxInstallCommand(release), release)

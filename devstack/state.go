@@ -1,0 +1,61 @@
+//go:build unix
+
+package devstack
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/callsync/callsync/internal/secretbox"
+)
+
+// state is what a stack must remember to come up again as the same one. It is kept in the stack's folder.
+type state struct {
+	SecretKeys    string `json:"secret_keys"`
+	AdminToken    string `json:"admin_token"`
+	AdminPassword string `json:"admin_password"`
+	SigningKey    string `json:"signing_key"`
+	CRMToken      string `json:"crm_token"`
+	// CRMAddr is where the fake CRM listened; it is taken again where it is free.
+	CRMAddr string `json:"crm_addr,omitempty"`
+	// SourceID and HookPath are the demo source's: the API shows a hook URL only once.
+	SourceID     string `json:"source_id,omitempty"`
+	HookPath     string `json:"hook_path,omitempty"`
+	ConnectionID string `json:"connection_id,omitempty"`
+}
+
+func loadState(dir string) (*state, error) {
+	s := &state{
+		SecretKeys: secretbox.Generate("devstack"), AdminToken: "demo-" + rand.Text(), AdminPassword: rand.Text()[:12],
+		SigningKey: rand.Text(), CRMToken: "pat-demo-" + rand.Text(),
+	}
+	text, err := os.ReadFile(stateFile(dir))
+	if errors.Is(err, os.ErrNotExist) {
+		return s, s.save(dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(text, s); err != nil {
+		return nil, fmt.Errorf("devstack: read %s: %w", stateFile(dir), err)
+	}
+	return s, nil
+}
+
+func (s *state) save(dir string) error {
+	text, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err
+	}
+	draft := stateFile(dir) + ".new"
+	if err := os.WriteFile(draft, append(text, '\n'), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(draft, stateFile(dir))
+}
+
+func stateFile(dir string) string { return filepath.Join(dir, "state.json") }
