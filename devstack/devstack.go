@@ -112,20 +112,24 @@ func (s *Stack) start(ctx context.Context) error {
 	if err := s.prepareDir(); err != nil {
 		return err
 	}
-	bins, err := Build(ctx, s.say)
+	temporal, err := BuildTemporal(ctx, s.say)
+	if err != nil {
+		return err
+	}
+	callsync, err := BuildCallsync(ctx, s.say)
 	if err != nil {
 		return err
 	}
 	if err := s.startPostgres(ctx); err != nil {
 		return err
 	}
-	if err := s.startTemporal(ctx, bins.Temporal); err != nil {
+	if err := s.startTemporal(ctx, temporal); err != nil {
 		return err
 	}
 	if err := s.startCRM(); err != nil {
 		return err
 	}
-	if err := s.startCallsync(ctx, bins.Callsync); err != nil {
+	if err := s.startCallsync(ctx, callsync); err != nil {
 		return err
 	}
 	if err := s.setUp(ctx); err != nil {

@@ -1,0 +1,65 @@
+# Everything a developer runs. `make help` lists it. Needs Go and PostgreSQL 15 or newer (the programs, no running server).
+
+# The tools, pinned here and nowhere else. They are run from the module cache and are no dependency of the product.
+STATICCHECK   := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+WORKFLOWCHECK := go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0
+
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+FUZZTIME ?= 20s
+TEMPORAL := devstack/temporal
+MAKEFLAGS += --no-print-directory
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo bench build temporal test fmt-check vet lint fuzz clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## The whole product on embedded defaults with a phone that keeps calling, until Ctrl-C; keeps its data in .devstack
+	@echo "compiling the devstack (the first time this downloads modules and takes a minute or two)"
+	@go run ./cmd/devstack run
+
+demo: ## A fixed script of calls through the whole product, from nothing to a table of what reached the CRM
+	@echo "compiling the devstack (the first time this downloads modules and takes a minute or two)"
+	@go run ./cmd/devstack demo
+
+bench: ## Figures (name value unit) next to the floors of the same machine
+	@go run ./cmd/devstack bench
+
+build: ## The product's binary, bin/callsync
+	CGO_ENABLED=0 go build -trimpath -ldflags "-X github.com/callsync/callsync/internal/telemetry.Version=$(VERSION)" -o bin/callsync ./cmd/callsync
+
+temporal:
+	@echo "== build the embedded Temporal server (about 4 minutes on 2 cores the first time, then seconds)"
+	@cd $(TEMPORAL) && go vet . && go build -o /dev/null .
+
+test: fmt-check vet temporal ## Everything: formatting, vet, unit tests and end-to-end tests on a real PostgreSQL and Temporal
+	@echo "== go test ./... (the end-to-end tests start the whole stack)"
+	@go test -timeout 20m ./...
+
+fmt-check:
+	@echo "== gofmt"
+	@files=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
+	if [ -n "$$files" ]; then echo "not formatted, run gofmt -w:"; echo "$$files"; exit 1; fi
+
+vet:
+	@echo "== go vet ./..."
+	@go vet ./...
+
+lint: fmt-check vet ## gofmt, go vet, staticcheck, and workflowcheck on the workflows
+	@echo "== staticcheck"
+	@go run $(STATICCHECK) ./...
+	@cd $(TEMPORAL) && go run $(STATICCHECK) .
+	@echo "== workflowcheck"
+	@go run $(WORKFLOWCHECK) $(addprefix -config ,$(wildcard workflows/workflowcheck.config.yaml)) ./workflows/...
+
+fuzz: ## Every fuzz test for FUZZTIME (20s) each
+	@set -e; grep -rlE '^func Fuzz' --include='*_test.go' . | sort | while read -r file; do \
+	  for name in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]*)\(.*/\1/p' "$$file"); do \
+	    echo "== $$name in $$(dirname "$$file")"; \
+	    go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")"; \
+	  done; \
+	done
+
+clean: ## Remove what make has made, and the data of make run
+	rm -rf bin .devstack
