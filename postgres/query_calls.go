@@ -1,0 +1,341 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/callsync/callsync/call"
+	"github.com/callsync/callsync/records"
+)
+
+// callState tells where a call (alias c) stands with its CRMs. Lanes of connections that were deleted do not count.
+const callState = `case
+	when c.phase = 'live' then 'live'
+	when l.parked > 0 then 'on_hold'
+	when l.open > 0 or c.settled_revision < c.revision then 'waiting'
+	when l.done > 0 then 'synced'
+	else 'skipped' end`
+
+// callLanes counts the lanes of c by what state they are in. A lane that settled an older revision is open.
+const callLanes = `cross join lateral (
+	select count(*) filter (where d.state = 'parked') as parked,
+		count(*) filter (where d.state in ('waiting', 'reserved', 'sending') or (d.state = 'done' and d.revision < c.revision)) as open,
+		count(*) filter (where d.state = 'done') as done
+	from deliveries d join connections k on k.id = d.connection_id and k.deleted_at is null
+	where d.workspace_id = c.workspace_id and d.record_id = c.id and d.object = 'call') l`
+
+const callColumns = `c.id, c.state, c.revision, c.complete, coalesce(c.window_base, '0001-01-01 00:00:00+00'), c.changed_at,
+	c.settled_revision, c.created_at, c.listed_at, ` + callState
+
+func scanCallItem(row pgx.CollectableRow) (records.CallItem, error) {
+	var (
+		item     records.CallItem
+		id       string
+		state    []byte
+		revision int64
+	)
+	err := row.Scan(&id, &state, &revision, &item.Complete, &item.WindowBase, &item.ChangedAt,
+		&item.SettledRevision, &item.CreatedAt, &item.ListedAt, &item.State)
+	if err != nil {
+		return item, err
+	}
+	if err := json.Unmarshal(state, &item.Call); err != nil {
+		return item, fmt.Errorf("read call %s: %w", id, err)
+	}
+	// The columns are the truth: they change by themselves when the call is signalled or adopted.
+	item.Call.ID, item.Call.Revision = id, revision
+	item.WindowBase, item.ChangedAt, item.CreatedAt, item.ListedAt = utc(item.WindowBase), utc(item.ChangedAt), utc(item.CreatedAt), utc(item.ListedAt)
+	return item, nil
+}
+
+// utc keeps the zero time zero, which '0001-01-01' is read as in another location.
+func utc(t time.Time) time.Time {
+	if t.Year() <= 1 {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+// queryTimeout bounds a search, which may have to look at many calls.
+const queryTimeout = 10 * time.Second
+
+// CallsPage lists calls, newest first, with their deliveries. A search that takes too long ends with
+// context.DeadlineExceeded.
+func (db *DB) CallsPage(ctx context.Context, workspaceID string, f records.CallFilter) ([]records.CallItem, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	var b queryBuilder
+	b.where("c.workspace_id = " + b.arg(workspaceID) + " and c.merged_into is null")
+	if !f.Before.Start() {
+		b.where("(c.listed_at, c.id) < (" + b.arg(f.Before.At) + ", " + b.arg(f.Before.ID) + "::uuid)")
+	}
+	if !f.From.IsZero() {
+		b.where("c.listed_at >= " + b.arg(f.From))
+	}
+	if !f.To.IsZero() {
+		b.where("c.listed_at < " + b.arg(f.To))
+	}
+	if f.SourceID != "" {
+		b.where("c.source_id = " + b.arg(f.SourceID) + "::uuid")
+	}
+	if f.ConnectionID != "" {
+		b.where("exists (select from deliveries d where d.workspace_id = c.workspace_id and d.record_id = c.id and d.object = 'call' and d.connection_id = " + b.arg(f.ConnectionID) + "::uuid)")
+	}
+	if q := strings.TrimSpace(strings.ToValidUTF8(strings.ReplaceAll(f.Query, "\x00", ""), "")); q != "" {
+		b.where(b.search(q))
+	}
+	if f.State != "" {
+		b.where(callState + " = " + b.arg(f.State))
+	}
+	sql := "select " + callColumns + " from calls c " + callLanes + " where " + strings.Join(b.conditions, " and ") +
+		" order by c.listed_at desc, c.id desc limit " + b.arg(f.Limit)
+	rows, err := db.pool.Query(ctx, sql, b.args...)
+	if err != nil {
+		return nil, fmt.Errorf("list calls: %w", timedOut(ctx, err))
+	}
+	items, err := pgx.CollectRows(rows, scanCallItem)
+	if err != nil {
+		return nil, fmt.Errorf("list calls: %w", timedOut(ctx, err))
+	}
+	return items, db.addDeliveries(ctx, workspaceID, items)
+}
+
+// timedOut makes the driver's error one that callers can tell.
+func timedOut(ctx context.Context, err error) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return context.DeadlineExceeded
+	}
+	return err
+}
+
+// queryBuilder gathers conditions and their arguments.
+type queryBuilder struct {
+	conditions []string
+	args       []any
+}
+
+func (b *queryBuilder) where(sql string) { b.conditions = append(b.conditions, "("+sql+")") }
+
+func (b *queryBuilder) arg(v any) string {
+	b.args = append(b.args, v)
+	return fmt.Sprintf("$%d", len(b.args))
+}
+
+// minDigits is how many digits make a search text a phone number.
+const minDigits = 4
+
+// search is the condition for what a person typed: the end of a phone number in any format, a part of a name, an id of
+// ours, or a name under which the provider knows the call.
+func (b *queryBuilder) search(q string) string {
+	if _, ok := parseUUID(q); ok {
+		id := b.arg(q)
+		return "c.id = " + id + "::uuid or c.id in (select a.call_id from call_aliases a where a.workspace_id = c.workspace_id and a.value = " + id + "::text)"
+	}
+	var or []string
+	if digits, rest := phoneDigits(q); len(digits) >= minDigits && rest == "" {
+		// Leading zeros are the trunk prefix (0) or stand for the + (00); E.164 has neither.
+		or = append(or, "reverse(c.customer_number) like "+b.arg(reversed(strings.TrimLeft(digits, "0"))+"%"))
+		if len(digits) < 10 {
+			or = append(or, "c.customer_number like "+b.arg("%"+digits+"%"))
+		}
+	}
+	like := b.arg("%" + escapeLike(q) + "%")
+	or = append(or, "c.customer_name ilike "+like, "c.agent_text ilike "+like,
+		"c.state ->> 'provider_call_id' = "+b.arg(q),
+		"exists (select from call_aliases a where a.call_id = c.id and a.workspace_id = c.workspace_id and a.value = "+b.arg(q)+")")
+	return strings.Join(or, " or ")
+}
+
+// phoneDigits splits q into its digits and whatever is not part of how people write numbers.
+func phoneDigits(q string) (digits, rest string) {
+	var d, r strings.Builder
+	for _, c := range q {
+		switch {
+		case c >= '0' && c <= '9':
+			d.WriteRune(c)
+		case strings.ContainsRune("+-–()./ \u00a0\t", c):
+		default:
+			r.WriteRune(c)
+		}
+	}
+	return d.String(), r.String()
+}
+
+func reversed(s string) string {
+	b := []byte(s)
+	for i, j := 0, len(b)-1; i < j; i, j = i+1, j-1 {
+		b[i], b[j] = b[j], b[i]
+	}
+	return string(b)
+}
+
+// escapeLike takes their meaning from the wildcards of LIKE.
+func escapeLike(s string) string {
+	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(s)
+}
+
+// CallDetail returns a call with its deliveries, and for a call that was folded into another one that one.
+func (db *DB) CallDetail(ctx context.Context, workspaceID, id string) (records.CallItem, error) {
+	if _, ok := parseUUID(id); !ok {
+		return records.CallItem{}, records.ErrNotFound
+	}
+	rows, err := db.pool.Query(ctx, `
+		with recursive chain as (
+			select id, merged_into, 1 as depth from calls where workspace_id = $1 and id = $2
+			union all
+			select c.id, c.merged_into, depth + 1 from calls c join chain on c.id = chain.merged_into
+			where c.workspace_id = $1 and depth < 20)
+		select `+callColumns+` from chain join calls c on c.id = chain.id `+callLanes+`
+		where chain.merged_into is null`, workspaceID, id)
+	if err != nil {
+		return records.CallItem{}, fmt.Errorf("read a call: %w", err)
+	}
+	item, err := pgx.CollectExactlyOneRow(rows, scanCallItem)
+	if err != nil {
+		return records.CallItem{}, fmt.Errorf("read a call: %w", rowError(err))
+	}
+	items := []records.CallItem{item}
+	err = db.addDeliveries(ctx, workspaceID, items)
+	return items[0], err
+}
+
+const deliveryColumns = `d.id, d.workspace_id, d.connection_id, d.object, d.key, coalesce(d.record_id::text, ''), d.state, d.revision,
+	d.remote_id, d.remote_url, d.mapping_version, d.steps, d.warnings, d.attempt, d.class, d.field, d.reason, d.detail,
+	coalesce(d.sending_since, '0001-01-01 00:00:00+00'), coalesce(d.retry_at, '0001-01-01 00:00:00+00'), d.created_at, d.updated_at`
+
+func scanDelivery(row pgx.CollectableRow, more ...any) (records.Delivery, error) {
+	var (
+		d               records.Delivery
+		steps, warnings []byte
+	)
+	to := append([]any{&d.ID, &d.WorkspaceID, &d.ConnectionID, &d.Object, &d.Key, &d.RecordID, &d.State, &d.Revision,
+		&d.RemoteID, &d.RemoteURL, &d.MappingVersion, &steps, &warnings, &d.Attempt, &d.Class, &d.Field, &d.Reason, &d.Detail,
+		&d.SendingSince, &d.RetryAt, &d.CreatedAt, &d.UpdatedAt}, more...)
+	if err := row.Scan(to...); err != nil {
+		return d, err
+	}
+	d.SendingSince, d.RetryAt, d.CreatedAt, d.UpdatedAt = utc(d.SendingSince), utc(d.RetryAt), utc(d.CreatedAt), utc(d.UpdatedAt)
+	if err := errors.Join(json.Unmarshal(steps, &d.Steps), json.Unmarshal(warnings, &d.Warnings)); err != nil {
+		return d, fmt.Errorf("read delivery %s: %w", d.ID, err)
+	}
+	return d, nil
+}
+
+// addDeliveries gives calls their lanes, in the order of the connections.
+func (db *DB) addDeliveries(ctx context.Context, workspaceID string, items []records.CallItem) error {
+	if len(items) == 0 {
+		return nil
+	}
+	at, ids := make(map[string]int, len(items)), make([]string, len(items))
+	for i, item := range items {
+		at[item.Call.ID], ids[i] = i, item.Call.ID
+	}
+	rows, err := db.pool.Query(ctx, `select `+deliveryColumns+` from deliveries d join connections k on k.id = d.connection_id
+		where d.workspace_id = $1 and d.record_id = any($2::uuid[]) and d.object = 'call' and k.deleted_at is null
+		order by d.connection_id`, workspaceID, ids)
+	if err != nil {
+		return fmt.Errorf("list deliveries: %w", timedOut(ctx, err))
+	}
+	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (records.Delivery, error) { return scanDelivery(row) })
+	if err != nil {
+		return fmt.Errorf("list deliveries: %w", timedOut(ctx, err))
+	}
+	for _, d := range all {
+		i := at[d.RecordID]
+		items[i].Deliveries = append(items[i].Deliveries, d)
+	}
+	return nil
+}
+
+// Bounds of what one call page shows; a call with more is a loop somewhere.
+const (
+	maxEventsShown   = 1000
+	maxAttemptsShown = 500
+)
+
+// DeliveriesOfCall returns a call's lanes with what they wrote and their attempts, oldest first.
+func (db *DB) DeliveriesOfCall(ctx context.Context, workspaceID, callID string) ([]records.DeliveryHistory, error) {
+	rows, err := db.pool.Query(ctx, `select `+deliveryColumns+`, d.written from deliveries d join connections k on k.id = d.connection_id
+		where d.workspace_id = $1 and d.record_id = $2 and d.object = 'call' and k.deleted_at is null
+		order by d.connection_id`, workspaceID, callID)
+	if err != nil {
+		return nil, fmt.Errorf("list deliveries: %w", err)
+	}
+	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (h records.DeliveryHistory, err error) {
+		var written []byte
+		if h.Delivery, err = scanDelivery(row, &written); err != nil {
+			return h, err
+		}
+		return h, json.Unmarshal(written, &h.Written)
+	})
+	if err != nil || len(all) == 0 {
+		return all, err
+	}
+	at, ids := map[string]int{}, []string{}
+	for i, h := range all {
+		at[h.ID] = i
+		ids = append(ids, h.ID)
+	}
+	rows, err = db.pool.Query(ctx, `select id, delivery_id, at, revision, outcome, class, reason, detail, duration_ms from
+		(select * from delivery_attempts where workspace_id = $1 and delivery_id = any($2::uuid[]) order by id desc limit $3) a
+		order by id`, workspaceID, ids, maxAttemptsShown)
+	if err != nil {
+		return nil, fmt.Errorf("list attempts: %w", err)
+	}
+	attempts, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (a records.Attempt, err error) {
+		var ms int64
+		err = row.Scan(&a.ID, &a.DeliveryID, &a.At, &a.Revision, &a.Outcome, &a.Class, &a.Reason, &a.Detail, &ms)
+		a.At, a.Duration = utc(a.At), time.Duration(ms)*time.Millisecond
+		return a, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list attempts: %w", err)
+	}
+	for _, a := range attempts {
+		i := at[a.DeliveryID]
+		all[i].Attempts = append(all[i].Attempts, a)
+	}
+	return all, nil
+}
+
+// EventsOfCall returns what receipts say about a call, in the order in which they arrived.
+func (db *DB) EventsOfCall(ctx context.Context, workspaceID, callID string) ([]call.Event, error) {
+	return db.events(ctx, `select receipt_id, seq, data from events
+		where workspace_id = $1 and record_id = $2 and record_kind = 'call' order by receipt_id, seq limit $3`, workspaceID, callID)
+}
+
+// EventsOfReceipt returns what one receipt says.
+func (db *DB) EventsOfReceipt(ctx context.Context, workspaceID, receiptID string) ([]call.Event, error) {
+	return db.events(ctx, `select receipt_id, seq, data from events
+		where workspace_id = $1 and receipt_id = $2 order by seq limit $3`, workspaceID, receiptID)
+}
+
+func (db *DB) events(ctx context.Context, sql, workspaceID, id string) ([]call.Event, error) {
+	rows, err := db.pool.Query(ctx, sql, workspaceID, id, maxEventsShown)
+	if err != nil {
+		return nil, fmt.Errorf("list events: %w", err)
+	}
+	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (e call.Event, err error) {
+		var (
+			receipt string
+			seq     int
+			data    []byte
+		)
+		if err := row.Scan(&receipt, &seq, &data); err != nil {
+			return e, err
+		}
+		err = json.Unmarshal(data, &e)
+		e.ReceiptID, e.Seq = receipt, seq
+		return e, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list events: %w", err)
+	}
+	return all, nil
+}
