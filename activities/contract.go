@@ -52,3 +52,7 @@ const (
 	HeartbeatEvery   = 4 * time.Second
 	Lease            = 14 * time.Second
 )
+
+// DeliverDeadline is the activity's ScheduleToClose: long enough after DeliverGiveUp for one more attempt, the one that
+// parks the delivery.
+const DeliverDeadline = DeliverGiveUp + 2*time.Hour
