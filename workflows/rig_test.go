@@ -3,7 +3,6 @@ package workflows
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"sync"
 	"testing"
@@ -58,7 +57,7 @@ type rig struct {
 func newRig(tb testing.TB, begin time.Duration, crms map[string][]step) *rig {
 	tb.Helper()
 	var suite testsuite.WorkflowTestSuite
-	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.NewTextHandler(io.Discard, nil))))
+	suite.SetLogger(quietLog())
 	r := &rig{env: suite.NewTestWorkflowEnvironment(), begin: begin, settled: map[string]int64{}, flying: map[string]bool{}}
 	r.env.SetStartTime(epoch.Add(begin))
 	r.env.SetTestTimeout(10 * time.Second)
@@ -103,6 +102,8 @@ func newRig(tb testing.TB, begin time.Duration, crms map[string][]step) *rig {
 	}
 	return r
 }
+
+func quietLog() log.Logger { return log.NewStructuredLogger(slog.New(slog.DiscardHandler)) }
 
 // run plays the signals from the first one on. The first one starts the run, as SignalWithStart does.
 func (r *rig) run(signals ...sent) {
