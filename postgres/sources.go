@@ -51,14 +51,6 @@ func (db *DB) SourceByID(ctx context.Context, workspaceID, id string) (records.S
 	return s, settingsError("read a source", err)
 }
 
-// SourceEvenDeleted returns a source whether or not it is deleted: what it received before still has to be applied and
-// shown. A deleted one has no secrets. Errors: records.ErrNotFound.
-func (db *DB) SourceEvenDeleted(ctx context.Context, workspaceID, id string) (records.Source, error) {
-	rows, _ := db.pool.Query(ctx, `select `+sourceColumns+` from sources where workspace_id = $1 and id = $2`, workspaceID, id)
-	s, err := pgx.CollectExactlyOneRow(rows, db.scanSource)
-	return s, settingsError("read a source", err)
-}
-
 // SourceByToken returns the source whose hook token has this SHA-256: the present token, or the one before it while it
 // still lives. Errors: records.ErrNotFound.
 func (db *DB) SourceByToken(ctx context.Context, hash []byte) (records.Source, error) {

@@ -97,7 +97,7 @@ func (c Config) problems(roles []Role) Problems {
 	}
 	if c.Secrets.Keys != "" {
 		if _, err := c.Secrets.Keyset(); err != nil {
-			add("CALLSYNC_SECRET_KEYS", "cannot be used, "+err.Error(), "write id:key with what `openssl rand -base64 32` prints as key")
+			add("CALLSYNC_SECRET_KEYS", "cannot be used, "+err.Error(), "write id:key, as callsync keygen prints it")
 		}
 	}
 	if t := c.Secrets.AdminToken.Reveal(); t != "" && (len(t) < minAdminToken || strings.ContainsFunc(t, notTokenRune)) {
