@@ -176,3 +176,14 @@ func (db *DB) CloseStale(ctx context.Context, limit int) (int, error) {
 	}
 	return int(tag.RowsAffected()), nil
 }
+
+// ReturnChecks takes back that calls were looked at: the next look is after wait.
+func (db *DB) ReturnChecks(ctx context.Context, callIDs []string, wait time.Duration) error {
+	_, err := db.pool.Exec(ctx, `
+		update calls c set check_at = now() + $2, check_count = greatest(c.check_count - 1, 0)
+		from (select id from calls where id = any($1::uuid[]) order by id for update) p where c.id = p.id`, callIDs, wait)
+	if err != nil {
+		return fmt.Errorf("put checks back: %w", storeError(err))
+	}
+	return nil
+}
