@@ -2,6 +2,8 @@ package telephony
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -32,20 +34,30 @@ func CleanValue(v any) any {
 			v[i] = CleanValue(v[i])
 		}
 	case map[string]any:
-		for k, old := range v {
-			val := CleanValue(old)
-			if clean := CleanText(k); clean != k {
-				delete(v, k)
-				// A key that only cleaning makes equal to another one gives way to it.
-				if _, taken := v[clean]; taken {
-					continue
-				}
-				k = clean
-			}
-			v[k] = val
-		}
+		return cleanObject(v)
 	}
 	return v
+}
+
+func cleanObject(m map[string]any) map[string]any {
+	unclean := false
+	for k, v := range m {
+		m[k] = CleanValue(v)
+		unclean = unclean || CleanText(k) != k
+	}
+	if !unclean {
+		return m
+	}
+	// A key that only cleaning makes equal to another one gives way to it; among several such the first in order stays.
+	out := make(map[string]any, len(m))
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		clean := CleanText(k)
+		_, meant := m[clean]
+		if _, taken := out[clean]; k == clean || !meant && !taken {
+			out[clean] = m[k]
+		}
+	}
+	return out
 }
 
 // cleanNumber keeps numbers of ordinary size; the others are text, because a number such as 1e999999 is valid JSON that

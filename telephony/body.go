@@ -1,0 +1,128 @@
+package telephony
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+)
+
+// deepest is how far a JSON body may be nested. No phone system needs ten.
+const deepest = 64
+
+// Sentences for people about bodies that cannot be read.
+const (
+	publicNotJSON = "The request is not the JSON that this phone system sends. Check which system calls this URL; if it is the right one, replay the request after an update."
+	publicNotUTF8 = "The request holds characters that are not UTF-8."
+	publicDeep    = "The request is nested deeper than any phone system's."
+)
+
+// ReadBody reads a request's body into fields: a JSON object, or a form (whatever Content-Type says: several phone
+// systems are wrong about it). An empty body has no fields. Everything is cleaned (see CleanText) and numbers keep their
+// text. Errors are *UnreadableError and hold nothing of the body.
+func ReadBody(r Request) (*Fields, error) {
+	body := bytes.TrimPrefix(r.Body, []byte("\xEF\xBB\xBF"))
+	skipped := len(r.Body) - len(body)
+	trimmed := bytes.TrimSpace(body)
+	switch {
+	case len(trimmed) == 0:
+		return NewFields(nil), nil
+	case trimmed[0] != '{' && trimmed[0] != '[' && trimmed[0] != '"' && looksLikeForm(trimmed):
+		return readForm(string(trimmed), "body")
+	}
+	at := func(n int) string { return fmt.Sprintf("body, byte %d", n+skipped) }
+	if n := invalidUTF8(body); n >= 0 {
+		return nil, &UnreadableError{Where: at(n), Public: publicNotUTF8}
+	}
+	if n := tooDeep(body); n >= 0 {
+		return nil, &UnreadableError{Where: at(n), Public: publicDeep}
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		n := len(body)
+		if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
+			n = int(syntax.Offset)
+		}
+		// The decoder's own text quotes the body.
+		return nil, &UnreadableError{Where: at(n), Public: publicNotJSON, Err: errors.New("invalid JSON")}
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return nil, &UnreadableError{Where: at(int(d.InputOffset())), Public: publicNotJSON, Err: errors.New("data after the JSON value")}
+	}
+	object, ok := v.(map[string]any)
+	if !ok {
+		return nil, &UnreadableError{Where: at(0), Public: publicNotJSON, Err: errors.New("not a JSON object")}
+	}
+	return NewFields(cleanObject(object)), nil
+}
+
+// ReadQuery reads a request's query string into fields.
+func ReadQuery(r Request) (*Fields, error) {
+	// Phone systems append "?a=b" to URLs that have a query already.
+	return readForm(strings.ReplaceAll(r.RawQuery, "?", "&"), "query")
+}
+
+func readForm(s, where string) (*Fields, error) {
+	values, err := url.ParseQuery(s)
+	if err != nil {
+		return nil, &UnreadableError{Where: where, Public: "The request is neither JSON nor a readable form.", Err: errors.New("invalid form encoding")}
+	}
+	m := make(map[string]any, len(values))
+	for k, list := range values {
+		// Repeated keys are a list only where the key says so; otherwise the last counts, as in JSON.
+		if strings.HasSuffix(k, "[]") {
+			all := make([]any, len(list))
+			for i := range list {
+				all[i] = list[i]
+			}
+			m[strings.TrimSuffix(k, "[]")] = all
+			continue
+		}
+		m[k] = list[len(list)-1]
+	}
+	return NewFields(cleanObject(m)), nil
+}
+
+// looksLikeForm tells a form from broken JSON, so that the latter gets the better error.
+func looksLikeForm(b []byte) bool {
+	i := bytes.IndexByte(b, '=')
+	return i > 0 && !bytes.ContainsAny(b[:i], " \t\r\n<>{}\"")
+}
+
+func invalidUTF8(b []byte) int {
+	for i := 0; i < len(b); {
+		r, n := utf8.DecodeRune(b[i:])
+		if r == utf8.RuneError && n == 1 {
+			return i
+		}
+		i += n
+	}
+	return -1
+}
+
+// tooDeep returns where the nesting gets too deep, or -1. It looks before the decoder recurses.
+func tooDeep(b []byte) int {
+	depth, inText := 0, false
+	for i := 0; i < len(b); i++ {
+		switch c := b[i]; {
+		case inText && c == '\\':
+			i++
+		case c == '"':
+			inText = !inText
+		case inText:
+		case c == '{' || c == '[':
+			if depth++; depth > deepest {
+				return i
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return -1
+}
