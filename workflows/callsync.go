@@ -13,7 +13,7 @@ import (
 // Bounds of a run. They are part of its history: changing one needs workflow.GetVersion.
 const (
 	// Retries of a delivery back off from retryInitial to retryMax, unless the activity names its own delay; they end
-	// by time (activities.DeliverGiveUp), not by number.
+	// by time (activities.DeliverDeadline), not by number.
 	retryInitial = 2 * time.Second
 	retryMax     = 15 * time.Minute
 	// maxQuiets bounds the quiet period: a call that never stops changing is written once in maxQuiets quiet periods.
@@ -236,7 +236,8 @@ func (r *callRun) start(ctx workflow.Context, l *laneRun) {
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue:              ConnectorQueue(l.Connector),
 		StartToCloseTimeout:    activities.DeliverTimeout,
-		ScheduleToCloseTimeout: activities.DeliverGiveUp,
+		HeartbeatTimeout:       activities.HeartbeatTimeout,
+		ScheduleToCloseTimeout: activities.DeliverDeadline,
 		// A recalled delivery counts as under way until the server says that no attempt is: never two at once.
 		WaitForCancellation: true,
 		RetryPolicy: &temporal.RetryPolicy{
@@ -272,8 +273,9 @@ func (r *callRun) land(ctx workflow.Context, l *laneRun) {
 	case err == nil:
 		l.settled = max(l.settled, f.revision, out.Revision)
 		l.forced = max(l.forced, f.force)
-	case temporal.IsCanceledError(err):
-		// Recalled before it came to an end: it is due again, forced or in the next run.
+	case f.recalled || temporal.IsCanceledError(err):
+		// Broken off before it came to an end: it is due again, forced or in the next run. An attempt that was running may
+		// report that as a failure of its own.
 	default:
 		// The activity has parked the delivery before it gave up, or the sweeper will find it unsettled. Retrying here
 		// would only repeat what 72 hours of retries did not achieve. The error's text is left out: it belongs to the
@@ -289,8 +291,8 @@ func (r *callRun) land(ctx workflow.Context, l *laneRun) {
 	}
 }
 
-// recallUnforced breaks off retries that a newer Force has overtaken: whoever asked for a delivery now need not wait
-// until a back-off of up to a day ends. An attempt that is running is left to end.
+// recallUnforced breaks off deliveries that a newer Force has overtaken: whoever asked for one now need not wait until a
+// back-off ends. An attempt that is running ends by itself or hears of it from its heartbeat; the next one starts after it.
 func (r *callRun) recallUnforced() {
 	for _, l := range r.lanes {
 		if l.flight != nil && l.flight.force < r.force {

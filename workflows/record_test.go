@@ -226,6 +226,23 @@ var scenarios = map[string]func(*stage){
 		}, 20*time.Second, 20*time.Millisecond)
 		s.signal(1, complete, force(1))
 	},
+	// The attempt hears of its recall by its heartbeat and reports it as a failure, as activities.Delivery does.
+	"forced_attempt_breaks_off": func(s *stage) {
+		s.tries("A", func(ctx context.Context) error {
+			for ctx.Err() == nil {
+				activity.RecordHeartbeat(ctx)
+				select {
+				case <-ctx.Done():
+				case <-time.After(100 * time.Millisecond):
+				}
+			}
+			return down(time.Second)
+		})
+		s.work()
+		s.signal(1, complete)
+		s.attempt("A", 1)
+		s.signal(1, complete, force(1))
+	},
 	"forced_during_an_attempt": func(s *stage) {
 		release := make(chan struct{})
 		s.tries("A", until(release))
