@@ -19,6 +19,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/callsync/callsync/connectors/hubspot"
+	"github.com/callsync/callsync/connectors/hubspot/hubspotfake"
 	"github.com/callsync/callsync/internal/pglocal"
 )
 
@@ -39,7 +41,7 @@ type Options struct {
 	NoFsync bool
 	// Env is added to the environment of callsync serve and worker, as NAME=value.
 	Env []string
-	// CRM serves the fake CRM.
+	// CRM is the fake CRM; the zero value is none.
 	CRM CRM
 	// Out receives a line for each step; nil means none.
 	Out io.Writer
@@ -47,16 +49,18 @@ type Options struct {
 	Echo io.Writer
 }
 
-// CRM is a fake CRM that a stack runs and connects callsync to.
+// CRM is a fake CRM that a stack serves and connects callsync to.
 type CRM struct {
 	// Connector is the id of the connector that writes to it.
 	Connector string
-	// Handler makes the HTTP server, which is to accept token.
-	Handler func(token string) http.Handler
-	// Config and Secrets are the connection's settings beside base_url. TokenField names the secret with the token.
-	Config     map[string]string
-	Secrets    map[string]string
-	TokenField string
+	Handler   http.Handler
+	// Config and Secrets are the connection's settings beside base_url.
+	Config, Secrets map[string]string
+}
+
+// HubSpot is a fake HubSpot account as a stack's CRM. The fake must accept its default token.
+func HubSpot(fake *hubspotfake.Fake) CRM {
+	return CRM{Connector: hubspot.ID, Handler: fake, Secrets: map[string]string{"access_token": "pat-fake"}}
 }
 
 // Stack is a running stack.
@@ -237,7 +241,7 @@ func (s *Stack) startCRM() error {
 	}
 	s.state.CRMAddr = l.Addr().String()
 	s.CRMURL = "http://" + s.state.CRMAddr
-	s.crm = &http.Server{Handler: s.opts.CRM.Handler(s.state.CRMToken), ReadHeaderTimeout: 10 * time.Second}
+	s.crm = &http.Server{Handler: s.opts.CRM.Handler, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = s.crm.Serve(l) }()
 	return nil
 }
@@ -356,6 +360,9 @@ func (s *Stack) KillTemporal() { s.temporal.kill() }
 
 // StartTemporal starts the Temporal server again, on the same port and store, and returns when it is ready.
 func (s *Stack) StartTemporal(ctx context.Context) error { return s.temporal.start(ctx) }
+
+// KeepFiles makes Close leave a temporary folder, for whoever wants to know why something failed.
+func (s *Stack) KeepFiles() { s.temporary = false }
 
 // Close stops all parts in the order that loses nothing, and removes a temporary folder.
 func (s *Stack) Close() error {

@@ -75,10 +75,9 @@ func (s *Stack) setUpConnection(ctx context.Context) error {
 	if crm.Handler == nil {
 		return nil
 	}
-	config, secrets := map[string]string{"base_url": s.CRMURL}, map[string]string{crm.TokenField: s.state.CRMToken}
+	config := map[string]string{"base_url": s.CRMURL}
 	maps.Copy(config, crm.Config)
-	maps.Copy(secrets, crm.Secrets)
-	settings := map[string]any{"name": "Demo CRM", "config": config, "secrets": secrets}
+	settings := map[string]any{"name": "Demo CRM", "config": config, "secrets": crm.Secrets}
 	var err error = &StatusError{Status: http.StatusNotFound}
 	if s.state.ConnectionID != "" {
 		// Its address may be another one this time.

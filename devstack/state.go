@@ -19,7 +19,6 @@ type state struct {
 	AdminToken    string `json:"admin_token"`
 	AdminPassword string `json:"admin_password"`
 	SigningKey    string `json:"signing_key"`
-	CRMToken      string `json:"crm_token"`
 	// CRMAddr is where the fake CRM listened; it is taken again where it is free.
 	CRMAddr string `json:"crm_addr,omitempty"`
 	// SourceID and HookPath are the demo source's: the API shows a hook URL only once.
@@ -31,7 +30,7 @@ type state struct {
 func loadState(dir string) (*state, error) {
 	s := &state{
 		SecretKeys: secretbox.Generate("devstack"), AdminToken: "demo-" + rand.Text(), AdminPassword: rand.Text()[:12],
-		SigningKey: rand.Text(), CRMToken: "pat-demo-" + rand.Text(),
+		SigningKey: rand.Text(),
 	}
 	text, err := os.ReadFile(stateFile(dir))
 	if errors.Is(err, os.ErrNotExist) {
