@@ -1,0 +1,49 @@
+//go:build unix
+
+// Command devstack runs the whole of callsync on one machine, with a fake phone system and a fake CRM: see the Makefile.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+const usage = `devstack runs the whole of callsync on one machine, with a fake phone system and a fake CRM.
+
+Usage: devstack COMMAND
+
+Commands:
+  run    until Ctrl-C; keeps its data in .devstack
+  demo   a fixed script of calls, from nothing to a table of what reached the CRM
+`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	began := time.Now()
+	if err := command(ctx, os.Args[1:], began); err != nil && !errors.Is(err, context.Canceled) {
+		stop()
+		fmt.Fprintln(os.Stderr, "devstack:", err)
+		os.Exit(1)
+	}
+	stop()
+}
+
+func command(ctx context.Context, args []string, began time.Time) error {
+	name := ""
+	if len(args) == 1 {
+		name = args[0]
+	}
+	switch name {
+	case "run":
+		return run(ctx, began)
+	case "demo":
+		return demo(ctx, began)
+	}
+	fmt.Fprint(os.Stderr, usage)
+	return errors.New("name one command")
+}
