@@ -66,7 +66,7 @@ type object interface {
 	member(name string) any
 }
 
-// str, num, flag and moment make absent out of zero values.
+// str, num, truth and moment make absent out of zero values.
 func str(s string) any {
 	if s == "" {
 		return nil
@@ -81,7 +81,7 @@ func num(n *int64) any {
 	return int(*n)
 }
 
-func flag(b *bool) any {
+func truth(b *bool) any {
 	if b == nil {
 		return nil
 	}
@@ -231,7 +231,7 @@ func buildCatalog() []entry {
 		[]entry{
 			text("lead_status", "what the phone system says of the lead", func(r *run) any { return str(r.in.Call.LeadStatus) }),
 			field("scores", FieldMap, "scores the phone system gave", func(r *run) any { return strMap(r.in.Call.Scores) }),
-			field("first_call", FieldBool, "whether the customer never called before", func(r *run) any { return flag(r.in.Call.FirstCall) }),
+			field("first_call", FieldBool, "whether the customer never called before", func(r *run) any { return truth(r.in.Call.FirstCall) }),
 			field("prior_calls", FieldNumber, "how often the customer called before", func(r *run) any { return num(r.in.Call.PriorCalls) }),
 		},
 		group("attribution", "the marketing that brought the caller", func(r *run) object { return (*attribution)(&r.in.Call.Attribution) }, attributionMembers),

@@ -36,6 +36,7 @@ func Parse(data []byte) (Document, error) {
 		}
 	}
 	if len(problems) > 0 {
+		slices.SortStableFunc(problems, func(a, b Problem) int { return a.Row - b.Row })
 		return doc, problems
 	}
 	return doc, nil

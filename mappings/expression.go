@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/expr-lang/expr"
@@ -17,10 +18,8 @@ import (
 	"github.com/expr-lang/expr/vm"
 )
 
-// Limits of one expression. What one evaluation may cost is bounded in run.go.
-const (
-	maxNodes = 500
-)
+// maxNodes is the most parts of one expression. What one evaluation may cost is bounded in run.go.
+const maxNodes = 500
 
 // predicates are the only builtins of the engine that mappings keep. They walk a list once; see refuse for nesting.
 var predicates = []string{"all", "any", "none", "one", "filter", "map", "find", "count"}
@@ -76,8 +75,7 @@ func compileExpr(source string, condition bool) (*expression, []exprProblem) {
 	if problems := check(source, condition); len(problems) > 0 {
 		return nil, problems
 	}
-	p := &patcher{}
-	prog, err := safeCompile(source, execOptions(p)...)
+	prog, err := safeCompile(source, execOptions()...)
 	if err != nil {
 		return nil, []exprProblem{explainCompileError(err)}
 	}
@@ -119,24 +117,25 @@ func safeCompile(source string, options ...expr.Option) (prog *vm.Program, err e
 
 // checkOptions and execOptions set up the engine for the two compilations. Every builtin but the predicates is off: none
 // reads the clock, parses JSON or allocates without counting.
-func checkOptions() []expr.Option {
-	options := append(baseOptions(), expr.Env(typedEnv()))
-	for _, f := range functions {
-		options = append(options, expr.Function(f.name, func(...any) (any, error) { return nil, nil }, f.types...))
-	}
-	return options
-}
-
-func execOptions(p *patcher) []expr.Option {
-	options := append(baseOptions(), expr.Env(map[string]any{runVar: (*run)(nil)}), expr.Patch(p))
-	for _, f := range functions {
-		options = append(options, expr.Function(f.name, f.onRun()))
-	}
-	for name, op := range operators {
-		options = append(options, expr.Function(name, op))
-	}
-	return options
-}
+var (
+	checkOptions = sync.OnceValue(func() []expr.Option {
+		options := append(baseOptions(), expr.Env(typedEnv()))
+		for _, f := range functions {
+			options = append(options, expr.Function(f.name, func(...any) (any, error) { return nil, nil }, f.types...))
+		}
+		return slices.Clip(options)
+	})
+	execOptions = sync.OnceValue(func() []expr.Option {
+		options := append(baseOptions(), expr.Env(map[string]any{runVar: (*run)(nil)}), expr.Patch(patcher{}))
+		for _, f := range functions {
+			options = append(options, expr.Function(f.name, f.onRun()))
+		}
+		for name, op := range operators {
+			options = append(options, expr.Function(name, op))
+		}
+		return options
+	})
+)
 
 func baseOptions() []expr.Option {
 	options := []expr.Option{expr.Optimize(false), expr.MaxNodes(maxNodes)}
@@ -148,35 +147,78 @@ func baseOptions() []expr.Option {
 	return options
 }
 
-var (
-	unknownName  = regexp.MustCompile(`unknown name ([\pL\pN_$]+)`)
-	unknownField = regexp.MustCompile(`unknown field ([\pL\pN_$]+)`)
-)
-
 // explainCompileError puts the engine's message into our words.
 func explainCompileError(err error) exprProblem {
-	fe, ok := errors.AsType[*file.Error](err)
-	if !ok {
-		msg := err.Error()
-		if strings.Contains(msg, "exceeds maximum allowed nodes") {
-			msg = fmt.Sprintf("The expression is too long: it has more than %d parts.", maxNodes)
-		}
-		return exprProblem{text: sentence(msg)}
+	message, offset := err.Error(), 0
+	if fe, ok := errors.AsType[*file.Error](err); ok {
+		message, offset = fe.Message, fe.From
 	}
-	p := exprProblem{offset: fe.From, text: sentence(fe.Message)}
-	switch {
-	case unknownName.MatchString(fe.Message):
-		name := unknownName.FindStringSubmatch(fe.Message)[1]
-		p.text = fmt.Sprintf("There is no field or function %s.", name)
-		p.suggestion = nearest(name, append(fieldNames(), functionNames()...))
-	case unknownField.MatchString(fe.Message):
-		name := unknownField.FindStringSubmatch(fe.Message)[1]
-		p.text = fmt.Sprintf("There is no field %s here.", name)
-		p.suggestion = nearest(name, memberNames())
-	case strings.Contains(fe.Message, "expected bool, but got"):
-		p.text = "A condition must be true or false, such as: talk_seconds > 30."
+	p := exprProblem{offset: offset, text: sentence(plainTypes.Replace(message))}
+	for _, m := range messages {
+		if found := m.pattern.FindStringSubmatch(message); found != nil {
+			m.explain(&p, found)
+			break
+		}
 	}
 	return p
+}
+
+// plainTypes puts the engine's names of types into our words.
+var plainTypes = strings.NewReplacer(
+	"map[string]interface {}", "group", "[]interface {}", "list", "interface {}", "value", "time.Time", "time",
+	"string", "text", "float64", "number", "int", "number", "bool", "true or false",
+)
+
+// messages are the engine's messages that people meet most, and what we say instead.
+var messages = []struct {
+	pattern *regexp.Regexp
+	explain func(p *exprProblem, found []string)
+}{
+	{regexp.MustCompile(`^unknown name ([\pL\pN_$]+)`), func(p *exprProblem, found []string) {
+		p.text = fmt.Sprintf("There is no field or function %s.", found[1])
+		p.suggestion = nearest(found[1], append(fieldNames(), functionNames()...))
+	}},
+	{regexp.MustCompile(`^unknown field ([\pL\pN_$]+)`), func(p *exprProblem, found []string) {
+		p.text = fmt.Sprintf("There is no field %s here.", found[1])
+		p.suggestion = nearest(found[1], memberNames())
+	}},
+	{regexp.MustCompile(`^type (.+) has no (?:field|method) (.+)`), func(p *exprProblem, found []string) {
+		p.text = fmt.Sprintf("There is no field %s here: the value is a %s.", found[2], plainTypes.Replace(found[1]))
+	}},
+	{regexp.MustCompile(`^cannot use (.+) as argument \(type (.+)\) to call (\w+)`), func(p *exprProblem, found []string) {
+		p.text = fmt.Sprintf("%s takes a %s here, not a %s.", found[3], plainTypes.Replace(found[2]), plainTypes.Replace(found[1]))
+	}},
+	{regexp.MustCompile(`^(not enough|too many) arguments to call (\w+)`), func(p *exprProblem, found []string) {
+		p.text = fmt.Sprintf("%s has %s values: %s%s.", found[2], strings.Replace(found[1], "not enough", "too few", 1), found[2], signature(found[2]))
+	}},
+	{regexp.MustCompile(`^no matching overload for (\w+)`), func(p *exprProblem, found []string) {
+		p.text = fmt.Sprintf("%s does not take these values: %s%s.", found[1], found[1], signature(found[1]))
+	}},
+	{regexp.MustCompile(`mismatched types (.+) and (.+)\)`), func(p *exprProblem, found []string) {
+		p.text = fmt.Sprintf("A %s and a %s do not go together here.", plainTypes.Replace(found[1]), plainTypes.Replace(found[2]))
+	}},
+	{regexp.MustCompile(`^expected bool, but got|^non-bool expression|^predicate should return boolean`), func(p *exprProblem, _ []string) {
+		p.text = "A condition must be true or false, such as: talk_seconds > 30."
+	}},
+	{regexp.MustCompile(`^unexpected token EOF|^unexpected end of expression`), func(p *exprProblem, _ []string) {
+		p.text = "The expression ends too early."
+	}},
+	{regexp.MustCompile(`^cannot redeclare (?:variable |function |builtin )?(\w+)`), func(p *exprProblem, found []string) {
+		p.text = fmt.Sprintf("%s is taken; give the variable another name.", found[1])
+	}},
+	{regexp.MustCompile(`^error parsing regexp: ([^:]+)`), func(p *exprProblem, found []string) {
+		p.text = fmt.Sprintf("This is no regular expression: %s.", found[1])
+	}},
+	{regexp.MustCompile(`exceeds maximum allowed nodes`), func(p *exprProblem, _ []string) {
+		p.text = fmt.Sprintf("The expression is too long: it has more than %d parts.", maxNodes)
+	}},
+}
+
+func signature(name string) string {
+	if i, ok := functionIndex[name]; ok {
+		return functions[i].signature
+	}
+	return ""
 }
 
 func sentence(s string) string {
@@ -223,6 +265,9 @@ func memberNames() []string {
 type refuser struct{ problems []exprProblem }
 
 func (r *refuser) fail(n ast.Node, suggestion, format string, args ...any) {
+	if len(r.problems) > 0 && r.problems[len(r.problems)-1].offset == n.Location().From {
+		return // One place, one problem: what follows from the first says nothing new.
+	}
 	r.problems = append(r.problems, exprProblem{offset: n.Location().From, text: fmt.Sprintf(format, args...), suggestion: suggestion})
 }
 
@@ -251,10 +296,6 @@ func (r *refuser) Visit(node *ast.Node) {
 		r.builtin(n)
 	case *ast.BinaryNode:
 		r.binary(n)
-	case *ast.VariableDeclaratorNode:
-		if _, ok := functionIndex[n.Name]; ok {
-			r.fail(n, "", "%s is a function; give the variable another name.", n.Name)
-		}
 	}
 }
 

@@ -108,6 +108,13 @@ func textFunctions() []function {
 			onText(func(s string) any { first, _ := splitName(s); return first }), false},
 		{"last_name", "(name)", "the last word of a name of several words, else nothing", stringToString,
 			onText(func(s string) any { _, last := splitName(s); return last }), false},
+		{"web_link", "(text)", "the text if it is a link that starts with https:// or http://, else nothing", stringToString,
+			onText(func(s string) any {
+				if !isWebLink(s) {
+					return nil
+				}
+				return strings.TrimSpace(s)
+			}), false},
 		{"escape_html", "(text)", "with < > & and quotes escaped; rows of type html do that by themselves", stringToString,
 			onText(func(s string) any { return markup(html.EscapeString(clean(s))) }), false},
 	}

@@ -39,25 +39,20 @@ var operators = map[string]func(args ...any) (any, error){
 		}
 		return nil, valueError("A condition is neither true nor false.")
 	},
-	"$eq":  func(a ...any) (any, error) { return equal(a[1], a[2]), a[0].(*run).charge(size(a[1])) },
-	"$lt":  func(a ...any) (any, error) { return compared(a, func(c int) bool { return c < 0 }) },
-	"$le":  func(a ...any) (any, error) { return compared(a, func(c int) bool { return c <= 0 }) },
-	"$gt":  func(a ...any) (any, error) { return compared(a, func(c int) bool { return c > 0 }) },
-	"$ge":  func(a ...any) (any, error) { return compared(a, func(c int) bool { return c >= 0 }) },
-	"$add": add,
-	"$sub": func(a ...any) (any, error) { return calculate(a, '-') },
-	"$mul": func(a ...any) (any, error) { return calculate(a, '*') },
-	"$div": func(a ...any) (any, error) { return calculate(a, '/') },
-	"$mod": func(a ...any) (any, error) { return calculate(a, '%') },
-	"$in":  in,
-	"$contains": func(a ...any) (any, error) {
-		if list, ok := a[1].([]any); ok {
-			return in(a[0], a[2], list)
-		}
-		return textual(a, strings.Contains)
-	},
-	"$starts": func(a ...any) (any, error) { return textual(a, strings.HasPrefix) },
-	"$ends":   func(a ...any) (any, error) { return textual(a, strings.HasSuffix) },
+	"$eq":       func(a ...any) (any, error) { return equal(a[1], a[2]), a[0].(*run).charge(size(a[1])) },
+	"$lt":       func(a ...any) (any, error) { return compared(a, func(c int) bool { return c < 0 }) },
+	"$le":       func(a ...any) (any, error) { return compared(a, func(c int) bool { return c <= 0 }) },
+	"$gt":       func(a ...any) (any, error) { return compared(a, func(c int) bool { return c > 0 }) },
+	"$ge":       func(a ...any) (any, error) { return compared(a, func(c int) bool { return c >= 0 }) },
+	"$add":      add,
+	"$sub":      func(a ...any) (any, error) { return calculate(a, '-') },
+	"$mul":      func(a ...any) (any, error) { return calculate(a, '*') },
+	"$div":      func(a ...any) (any, error) { return calculate(a, '/') },
+	"$mod":      func(a ...any) (any, error) { return calculate(a, '%') },
+	"$in":       in,
+	"$contains": func(a ...any) (any, error) { return textual(a, strings.Contains) },
+	"$starts":   func(a ...any) (any, error) { return textual(a, strings.HasPrefix) },
+	"$ends":     func(a ...any) (any, error) { return textual(a, strings.HasSuffix) },
 	"$matches": func(a ...any) (any, error) {
 		return textual(a, func(s, pattern string) bool { return compiledPattern(pattern).MatchString(s) })
 	},

@@ -14,7 +14,7 @@ const runVar = "$run"
 type patcher struct{}
 
 // Visit replaces one node.
-func (p *patcher) Visit(node *ast.Node) {
+func (p patcher) Visit(node *ast.Node) {
 	switch n := (*node).(type) {
 	case *ast.IdentifierNode:
 		if i, ok := catalogIndex[n.Value]; ok {
@@ -62,7 +62,7 @@ var binaryOps = map[string]string{
 	"in": "$in", "contains": "$contains", "startsWith": "$starts", "endsWith": "$ends", "matches": "$matches",
 }
 
-func (p *patcher) binary(node *ast.Node, n *ast.BinaryNode) {
+func (p patcher) binary(node *ast.Node, n *ast.BinaryNode) {
 	switch n.Operator {
 	case "and", "&&", "or", "||":
 		n.Left, n.Right = opCall("$true", n.Left), opCall("$true", n.Right)
@@ -76,7 +76,7 @@ func (p *patcher) binary(node *ast.Node, n *ast.BinaryNode) {
 }
 
 // memberOf makes customer.name one field, and everything else a safe look-up that gives nil for what is absent.
-func (p *patcher) memberOf(node *ast.Node, n *ast.MemberNode) {
+func (p patcher) memberOf(node *ast.Node, n *ast.MemberNode) {
 	if base, ok := asPath(n.Node); ok && len(base.keys) == 0 {
 		if name, ok := n.Property.(*ast.StringNode); ok {
 			if i, ok := catalogIndex[catalog[base.entry].info.Name+"."+name.Value]; ok {

@@ -3,6 +3,7 @@ package mappings
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -142,16 +143,16 @@ var linkAttributes = map[string]bool{"href": true, "src": true, "action": true, 
 // followable tells whether v may stand in an attribute that browsers follow: a stranger's "javascript:" may not.
 func followable(v any) bool {
 	s, _, err := asText(v)
-	if err != nil {
-		return false
-	}
-	s = strings.ToLower(strings.TrimSpace(s))
-	for _, scheme := range []string{"https://", "http://", "mailto:", "tel:"} {
-		if strings.HasPrefix(s, scheme) {
-			return true
-		}
-	}
-	return false
+	return err == nil && (isWebLink(s) || hasScheme(s, "mailto:", "tel:"))
+}
+
+func isWebLink(s string) bool { return hasScheme(s, "https://", "http://") }
+
+func hasScheme(s string, schemes ...string) bool {
+	s = strings.TrimSpace(s)
+	return slices.ContainsFunc(schemes, func(scheme string) bool {
+		return len(s) > len(scheme) && strings.EqualFold(s[:len(scheme)], scheme)
+	})
 }
 
 // htmlState follows a template's own text to know where an expression stands.

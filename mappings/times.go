@@ -2,6 +2,7 @@ package mappings
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -14,11 +15,14 @@ var tokens = []struct{ token, layout string }{
 	{"MMMM", "January"}, {"MMM", "Jan"}, {"MM", "01"}, {"M", "1"},
 	{"DD", "02"}, {"D", "2"},
 	{"dddd", "Monday"}, {"ddd", "Mon"},
-	{"HH", "15"}, {"hh", "03"}, {"h", "3"},
+	{"HH", "15"}, {"H", hour24}, {"hh", "03"}, {"h", "3"},
 	{"mm", "04"}, {"m", "4"}, {"ss", "05"}, {"s", "5"},
 	{"A", "PM"}, {"a", "pm"},
 	{"ZZZ", "MST"}, {"Z", "-07:00"},
 }
+
+// hour24 stands for the hour without a leading zero, for which Go has no layout.
+const hour24 = "H"
 
 // maxLayout is far above every layout that means something.
 const maxLayout = 100
@@ -38,7 +42,11 @@ next:
 		}
 		for _, tok := range tokens {
 			if strings.HasPrefix(layout[i:], tok.token) {
-				b.WriteString(t.Format(tok.layout))
+				if tok.layout == hour24 {
+					b.WriteString(strconv.Itoa(t.Hour()))
+				} else {
+					b.WriteString(t.Format(tok.layout))
+				}
 				i += len(tok.token)
 				continue next
 			}
