@@ -1,0 +1,149 @@
+// Package connectortest is the list of behaviours that every connector must show against its fake: how it classifies
+// every status, that any number of repetitions makes one record, that no secret gets into an error, that what is written
+// arrives as it was, and that no server can hold it up.
+package connectortest
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/callsync/callsync/connectors"
+)
+
+// CRM is one fake CRM, made for one test.
+type CRM struct {
+	// Handler serves the vendor's API. It has no limits and no lag.
+	Handler http.Handler
+	// Count is how many living records there are of a key.
+	Count func(key string) int
+	// Text and Time read back what the record of a key holds in the fields that Target.Write fills with them.
+	Text func(key string) (string, bool)
+	Time func(key string) (time.Time, bool)
+	// Delete removes the record of a key, as a person would. Nil where nobody can.
+	Delete func(key string)
+}
+
+// Target is a connector under test.
+type Target struct {
+	Connector connectors.Connector
+	// Settings are settings that work against a fake at baseURL.
+	Settings func(baseURL string) connectors.Settings
+	// Secrets are the secrets in these settings, and anything else that must never be in an error.
+	Secrets []string
+	// New makes a fake that is ready for calls.
+	New func(t *testing.T) CRM
+	// Write is a write of the record of key whose text and time are these. remoteID is empty for a create.
+	Write func(key, remoteID, text string, at time.Time) connectors.CallWrite
+	// Classes are the statuses whose class differs from connectors.Classify.
+	Classes map[int]connectors.Class
+	// ErrorBody is the vendor's body for a status; nil means none.
+	ErrorBody func(status int) string
+	// MaxText is how many characters the text may have; zero means that there is no limit.
+	MaxText int
+}
+
+// Run runs all behaviours as subtests.
+func Run(t *testing.T, target Target) {
+	for _, b := range []struct {
+		name string
+		run  func(*testing.T, Target)
+	}{
+		{"Info", testInfo},
+		{"EveryStatusHasAClass", testStatuses},
+		{"RetryAfter", testRetryAfter},
+		{"TwiceIsOnce", testTwice},
+		{"ConcurrentIsOnce", testConcurrent},
+		{"CommitThenDropIsOnce", testCommitThenDrop},
+		{"CommitThenTimeoutIsOnce", testCommitThenTimeout},
+		{"RefusedConnectionWasNotSent", testRefused},
+		{"CancelIsPrompt", testCancel},
+		{"TextArrivesAsItIs", testText},
+		{"TimesAreInstants", testTimes},
+		{"DeletedByAPerson", testDeleted},
+		{"OversizeAnswer", testOversize},
+		{"SlowAnswer", testSlow},
+		{"RedirectElsewhere", testRedirect},
+		{"ErrorsHoldNoSecret", testSecrets},
+		{"BodiesThatAreNotTheVendors", testGarbage},
+	} {
+		t.Run(b.name, func(t *testing.T) {
+			t.Parallel()
+			b.run(t, target)
+		})
+	}
+}
+
+// serve runs h for the length of the test and opens a session on it.
+func serve(t *testing.T, target Target, h http.Handler) connectors.Session {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return open(t, target, s.URL)
+}
+
+func open(t *testing.T, target Target, url string) connectors.Session {
+	t.Helper()
+	session, err := target.Connector.Open(target.Settings(url))
+	require.NoError(t, err)
+	return session
+}
+
+// noon is a moment with milliseconds.
+var noon = time.Date(2026, 6, 1, 12, 0, 0, 123e6, time.UTC)
+
+// classOf demands that err is a connector's error, and gives it.
+func classOf(t *testing.T, target Target, err error) *connectors.Error {
+	t.Helper()
+	require.Error(t, err)
+	var e *connectors.Error
+	require.ErrorAs(t, err, &e)
+	require.NotEmpty(t, e.Class)
+	require.NotEmpty(t, e.Public, "an error needs a sentence for people")
+	for _, secret := range target.Secrets {
+		require.NotContains(t, err.Error(), secret)
+		require.NotContains(t, e.Public, secret)
+	}
+	return e
+}
+
+// deliver writes by the protocol of the design until it is done: repeat where the CRM has our key, look before writing
+// again where it has not, never write blindly. settled returns when what was sent has been dealt with: the protocol
+// looks no sooner than the request's time limit and the CRM's lag.
+func deliver(t *testing.T, target Target, session connectors.Session, key string, timeout time.Duration, settled func()) connectors.Written {
+	t.Helper()
+	info := target.Connector.Info()
+	unknown := false
+	for range 10 {
+		if finder, ok := session.(connectors.CallFinder); ok && unknown && info.Idempotency != connectors.KeyedUpsert {
+			settled()
+			id, found, err := finder.FindCall(t.Context(), key)
+			require.NoError(t, err)
+			if found {
+				return connectors.Written{RemoteID: id}
+			}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), timeout)
+		out, err := session.WriteCall(ctx, target.Write(key, "", "hello", noon))
+		cancel()
+		if err == nil {
+			require.NotEmpty(t, out.RemoteID)
+			return out
+		}
+		e := classOf(t, target, err)
+		if e.Class == connectors.Conflict && e.RemoteID != "" {
+			return connectors.Written{RemoteID: e.RemoteID}
+		}
+		require.True(t, e.Class.Retryable(), "%v", err)
+		unknown = unknown || e.Class == connectors.UnknownOutcome
+		if unknown && info.Idempotency == connectors.CreateOnly {
+			return connectors.Written{}
+		}
+	}
+	t.Fatal("the record could not be written")
+	return connectors.Written{}
+}
