@@ -1,6 +1,7 @@
 package temporalx
 
 import (
+	"errors"
 	"maps"
 	"strings"
 	"sync"
@@ -25,7 +26,7 @@ const maxLabelValues = 100
 var timerBuckets = []float64{.002, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1200, 1800, 7200, 86400}
 
 // NewMetricsHandler makes a handler that registers the SDK's metrics with reg as they appear: counters get the suffix
-// _total, timers are histograms in seconds. Give all clients of a process the same handler.
+// _total, timers are histograms in seconds. Several handlers may share a registry.
 func NewMetricsHandler(reg prometheus.Registerer) client.MetricsHandler {
 	return metricsHandler{sink: &metricsSink{reg: reg, families: map[string]*family{}}}
 }
@@ -109,6 +110,9 @@ func (h metricsHandler) family(name string, fresh func() prometheus.Collector) (
 		h.sink.families[name] = f
 		if err := h.sink.reg.Register(f.vec); err != nil {
 			f.vec = nil
+			if taken, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
+				f.vec = taken.ExistingCollector // Another handler's.
+			}
 		}
 	}
 	labels := make([]string, len(metricLabels))

@@ -52,6 +52,20 @@ func TestMetricsAreBounded(t *testing.T) {
 	require.Equal(t, maxLabelValues+1, n)
 }
 
+func TestMetricsOfTwoHandlers(t *testing.T) {
+	t.Parallel()
+	reg := prometheus.NewRegistry()
+	for range 2 {
+		NewMetricsHandler(reg).Gauge("g").Update(1)
+		NewMetricsHandler(reg).Counter("c").Inc(1)
+	}
+	require.NoError(t, testutil.GatherAndCompare(reg, strings.NewReader(`
+# HELP c_total Of the Temporal SDK: c total.
+# TYPE c_total counter
+c_total{activity_type="",cause="",failure_reason="",namespace="",operation="",poller_type="",status_code="",task_queue="",worker_type="",workflow_type=""} 2
+`), "c_total"))
+}
+
 // A name that something else has taken is not worth a panic.
 func TestMetricsOfATakenName(t *testing.T) {
 	t.Parallel()
