@@ -89,7 +89,7 @@ func (f *Fake) put(kind string, o *object, props map[string]string) (*object, *a
 		}
 	}
 	derive(kind, next)
-	next["hs_kindid"] = o.ID
+	next["hs_object_id"] = o.ID
 	next["hs_createdate"] = stamp(o.CreatedAt)
 	next["hs_lastmodifieddate"] = stamp(now)
 	if kind == "contacts" {
@@ -191,7 +191,7 @@ func (f *Fake) reindex() {
 
 // resolve finds a living record by id or, with idProperty, by a unique value. f.mu is held.
 func (f *Fake) resolve(kind, id, idProperty string) (*object, *apiError) {
-	if idProperty != "" && idProperty != "hs_kindid" {
+	if idProperty != "" && idProperty != "hs_object_id" {
 		def := f.data.Properties[kind][idProperty]
 		if def == nil || !def.HasUniqueValue {
 			return nil, invalid(fmt.Sprintf("Unable to perform read/update/upsert by non-unique %s property %s in portal ID %d", typeNames[kind].id, idProperty, f.opt.PortalID))
@@ -218,7 +218,7 @@ func render(o *object, wanted []string, all bool) map[string]any {
 			props[name] = v
 		}
 	}
-	for _, name := range append([]string{"hs_kindid", "hs_createdate", "hs_lastmodifieddate"}, wanted...) {
+	for _, name := range append([]string{"hs_object_id", "hs_createdate", "hs_lastmodifieddate"}, wanted...) {
 		if v, ok := o.Props[name]; ok {
 			props[name] = v
 		} else {

@@ -17,7 +17,7 @@ var tags = regexp.MustCompile(`<[^>]*>`)
 
 // plainText is a call's body without its tags; the template escapes what is left.
 func plainText(s string) string {
-	s = strings.TrimSpace(html.UnescapeString(tags.ReplaceAllString(strings.ReplaceAll(s, "<br", " <br"), " ")))
+	s = strings.Join(strings.Fields(html.UnescapeString(tags.ReplaceAllString(s, " "))), " ")
 	if r := []rune(s); len(r) > 240 {
 		s = string(r[:240]) + "…"
 	}
