@@ -91,6 +91,15 @@ func TestRestIsBounded(t *testing.T) {
 	require.Contains(t, rest[RestNote], "103 fields were left out and 2 were cut")
 }
 
+func TestStringsIsBounded(t *testing.T) {
+	t.Parallel()
+	all := make([]any, 200_000)
+	for i := range all {
+		all[i] = fmt.Sprint(i)
+	}
+	require.Len(t, NewFields(map[string]any{"tags": all}).Strings("tags"), 1000)
+}
+
 func TestTimes(t *testing.T) {
 	t.Parallel()
 	ist := time.FixedZone("", 19800)

@@ -194,12 +194,17 @@ func parseTime(s string, loc *time.Location) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// Strings reads a list of texts: a list of texts or of objects with a name, or one text with commas.
+// longestList bounds what Strings reads; nobody sets more tags.
+const longestList = 1000
+
+// Strings reads a list of texts, each once: a list of texts or of objects with a name, or one text with commas.
 func (f *Fields) Strings(names ...string) []string {
 	out, _ := read(f, names, func(v any) ([]string, bool) {
 		var out []string
+		seen := map[string]bool{}
 		add := func(s string) {
-			if s = strings.TrimSpace(s); s != "" && !slices.Contains(out, s) {
+			if s = strings.TrimSpace(s); s != "" && !seen[s] && len(out) < longestList {
+				seen[s] = true
 				out = append(out, s)
 			}
 		}

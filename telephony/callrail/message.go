@@ -66,6 +66,7 @@ func (d *decoder) form(e *call.Event) {
 func (d *decoder) person(data map[string]any) call.Party {
 	f := d.f
 	form := freeFields{data: data, names: slices.Sorted(maps.Keys(data))}
+	form.names = form.names[:min(len(form.names), mostFormFields)]
 	p := call.Party{
 		Name:    f.Text("customer_name"),
 		Email:   firstOf(f.Text("customer_email"), form.holding(isEmail, "mail")),
@@ -85,6 +86,9 @@ func (d *decoder) person(data map[string]any) call.Party {
 	}
 	return p
 }
+
+// mostFormFields bounds how many of a form's fields are searched.
+const mostFormFields = 1000
 
 func isEmail(v string) bool { return strings.Contains(v, "@") && !strings.ContainsAny(v, " \t\r\n") }
 
