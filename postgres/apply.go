@@ -349,24 +349,30 @@ func (a *application) foldCall(id string, events []call.Event, receipts []string
 		}
 		a.changed[receipts[i]] = a.changed[receipts[i]] || differs
 	}
-	if old != nil && mergedRevision == 0 && sameRow(h.Before, last) {
+	quiet := old != nil && mergedRevision == 0 && sameRow(h.Before, last)
+	if quiet && call.SameState(h.Before.Call, last.Call) {
 		return nil
 	}
 	next := callRow{CallRow: last, workspace: h.WorkspaceID, source: h.SourceID}
 	next.Revision = mergedRevision + 1
 	next.ended = next.Call.Phase == call.Ended
-	if old != nil {
+	switch {
+	case quiet:
+		// Nothing that anybody must be told.
+		next.Revision = old.Revision
+	case old != nil:
 		next.Revision = max(old.Revision, mergedRevision) + 1
-	} else {
+	default:
 		next.CreatedAt = slices.MinFunc(events, func(x, y call.Event) int { return x.ReceivedAt.Compare(y.ReceivedAt) }).ReceivedAt
 	}
 	next.Call.Revision = next.Revision
 	a.rows = append(a.rows, next)
-	a.done.Unsignalled = a.done.Unsignalled || next.ended
+	a.done.Unsignalled = a.done.Unsignalled || next.ended && !quiet
 	return nil
 }
 
-// sameRow tells whether nothing has to be told of the change from a to b. What is not stored is not compared.
+// sameRow tells whether nothing has to be delivered after the change from a to b. What the provider thinks may still
+// come counts only by what it makes of Complete.
 func sameRow(a, b records.CallRow) bool {
 	a.Call.Outlook, b.Call.Outlook = nil, nil
 	a.Call.TerminalReceivedAt, b.Call.TerminalReceivedAt = time.Time{}, time.Time{}

@@ -84,8 +84,9 @@ func (db *DB) EnsureLanes(ctx context.Context, lanes []records.LaneKey) ([]strin
 	}
 	rows, err := db.pool.Query(ctx, `
 		insert into deliveries (id, workspace_id, connection_id, object, key, record_id, state)
-		select id, w, con, 'call', c::text, c, 'waiting' from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[]) as l (id, w, con, c)
-		order by con, c
+		select l.id, l.w, l.con, 'call', l.call::text, l.call, 'waiting'
+		from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[]) as l (id, w, con, call)
+		order by l.con, l.call
 		on conflict (connection_id, object, key) do nothing
 		returning record_id`, ids, workspaces, connections, calls)
 	if err != nil {

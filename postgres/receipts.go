@@ -108,16 +108,11 @@ func storeError(err error) error {
 	if !errors.As(err, &pg) {
 		return err
 	}
-	clean := &pgconn.PgError{Severity: pg.Severity, Code: pg.Code, Message: "the server refused the statement",
+	clean := &pgconn.PgError{Severity: pg.Severity, Code: pg.Code, Message: pg.Message,
 		SchemaName: pg.SchemaName, TableName: pg.TableName, ColumnName: pg.ColumnName, ConstraintName: pg.ConstraintName}
-	var where string
-	for _, part := range []string{pg.TableName, pg.ColumnName, pg.ConstraintName} {
-		if part != "" {
-			where += " " + part
-		}
-	}
-	if where != "" {
-		clean.Message += " (" + strings.TrimSpace(where) + ")"
+	if strings.HasPrefix(pg.Code, "22") {
+		// invalid input syntax for type ...: "the value"
+		clean.Message = "the server cannot store a value"
 	}
 	if valueError(pg.Code) {
 		return fmt.Errorf("%w: %w", records.ErrRefused, clean)

@@ -358,7 +358,8 @@ func queueCalls(batch *pgx.Batch, rows []callRow) error {
 		on conflict (id) do update set state = excluded.state, revision = excluded.revision, phase = excluded.phase, status = excluded.status,
 			direction = excluded.direction, started_at = excluded.started_at, ended_at = excluded.ended_at,
 			customer_number = excluded.customer_number, customer_name = excluded.customer_name, agent_text = excluded.agent_text,
-			complete = excluded.complete, window_base = excluded.window_base, provisional = excluded.provisional, changed_at = now(),
+			complete = excluded.complete, window_base = excluded.window_base, provisional = excluded.provisional,
+			changed_at = case when excluded.revision > c.revision then now() else c.changed_at end,
 			signalled_revision = greatest(c.signalled_revision, excluded.signalled_revision)`,
 		ids, workspaces, sources, states, revisions, phases, statuses, directions, started, ended, numbers, people, agents, complete, bases, provisional, created)
 	return nil
