@@ -1,0 +1,119 @@
+// Package admin is what people and scripts see: the web UI and the JSON API under /api/v1 that both share. It reaches the
+// data through interfaces declared here.
+package admin
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/callsync/callsync/connectors"
+	"github.com/callsync/callsync/records"
+	"github.com/callsync/callsync/telephony"
+)
+
+// Deps is what a Handler needs. Store, Providers, Connectors, Replayer, Resyncer and PublicURL are required.
+type Deps struct {
+	Store      Store
+	Providers  telephony.Registry
+	Connectors connectors.Registry
+	Replayer   Replayer
+	Resyncer   Resyncer
+	// Transport carries the requests of connect tests and schema look-ups; it guards against private hosts when it
+	// dials. Nil means http.DefaultTransport.
+	Transport func(records.Connection) http.RoundTripper
+	// CheckHost refuses a host that connections must not be pointed at (a private address, unless the operator allows
+	// it) when a connection is saved. Its error is a sentence for people. Nil means RefusePrivateHost.
+	CheckHost func(host string) error
+	// PublicURL is where phone systems and people reach callsync ("https://callsync.example.com"). Hook URLs begin with
+	// it, and cookies are Secure if it is https.
+	PublicURL string
+	Version   string
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// Log is for operators; nil means slog.Default().
+	Log *slog.Logger
+}
+
+// Handler serves the API and the pages.
+type Handler struct {
+	Deps
+	public  *url.URL
+	http    http.Handler
+	huma    huma.API
+	pages   *renderer
+	logins  *loginLimit
+	origins *http.CrossOriginProtection
+	drains  drains
+}
+
+var _ http.Handler = (*Handler)(nil)
+
+// New makes the handler of everything but /hooks/, /healthz, /readyz and /metrics. Call Close before the process ends.
+func New(d Deps) (*Handler, error) {
+	public, err := url.Parse(strings.TrimSuffix(d.PublicURL, "/"))
+	if err != nil || public.Host == "" || (public.Scheme != "http" && public.Scheme != "https") {
+		return nil, errors.New("admin: PublicURL must be an absolute http or https URL")
+	}
+	if d.Store == nil || d.Replayer == nil || d.Resyncer == nil {
+		return nil, errors.New("admin: Store, Replayer and Resyncer are required")
+	}
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	if d.Log == nil {
+		d.Log = slog.Default()
+	}
+	if d.Transport == nil {
+		d.Transport = func(records.Connection) http.RoundTripper { return http.DefaultTransport }
+	}
+	if d.CheckHost == nil {
+		d.CheckHost = RefusePrivateHost
+	}
+	d.Version = cmp.Or(d.Version, "dev")
+	h := &Handler{Deps: d, public: public, logins: newLoginLimit(d.Now), origins: http.NewCrossOriginProtection()}
+	if err := h.origins.AddTrustedOrigin(public.Scheme + "://" + public.Host); err != nil {
+		return nil, fmt.Errorf("admin: %w", err)
+	}
+	if h.pages, err = newRenderer(); err != nil {
+		return nil, fmt.Errorf("admin: %w", err)
+	}
+	mux := http.NewServeMux()
+	h.registerAPI(mux)
+	h.registerPages(mux)
+	h.http = h.secure(mux)
+	return h, nil
+}
+
+// ServeHTTP answers a request.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.http.ServeHTTP(w, r) }
+
+// Close waits for what still goes on after its request was answered.
+func (h *Handler) Close() { h.drains.close() }
+
+// secure sets the headers that every answer has. The policy allows nothing but our own files: no inline script or style,
+// so that text of strangers cannot become code even if it were shown unescaped.
+func (h *Handler) secure(next http.Handler) http.Handler {
+	const policy = "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; form-action 'self'"
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		head := w.Header()
+		head.Set("Content-Security-Policy", policy)
+		head.Set("X-Content-Type-Options", "nosniff")
+		head.Set("X-Frame-Options", "DENY")
+		head.Set("Referrer-Policy", "no-referrer")
+		head.Set("Cross-Origin-Opener-Policy", "same-origin")
+		head.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+		head.Set("Cache-Control", "no-store")
+		if h.public.Scheme == "https" {
+			head.Set("Strict-Transport-Security", "max-age=31536000")
+		}
+		next.ServeHTTP(w, r)
+	})
+}

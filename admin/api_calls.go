@@ -1,0 +1,311 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/callsync/callsync/call"
+	"github.com/callsync/callsync/records"
+)
+
+// CallSummary is a call in a list, with the names of the canonical call.
+type CallSummary struct {
+	ID              string         `json:"id"`
+	SourceID        string         `json:"source_id"`
+	Provider        string         `json:"provider"`
+	ProviderID      string         `json:"provider_call_id,omitempty"`
+	Revision        int64          `json:"revision"`
+	Phase           call.Phase     `json:"phase"`
+	State           string         `json:"state" enum:"live,waiting,synced,on_hold,skipped" doc:"Where it stands with its CRMs, taken together."`
+	Direction       call.Direction `json:"direction"`
+	Status          call.Status    `json:"status"`
+	Customer        call.Party     `json:"customer,omitzero"`
+	BusinessNumber  string         `json:"business_number,omitempty"`
+	Agents          []call.Agent   `json:"agents,omitempty"`
+	StartedAt       time.Time      `json:"started_at,omitzero"`
+	EndedAt         time.Time      `json:"ended_at,omitzero"`
+	DurationSeconds *int64         `json:"duration_seconds,omitempty"`
+	CreatedAt       time.Time      `json:"created_at"`
+	Deliveries      []DeliveryView `json:"deliveries"`
+}
+
+// CallView is a call with everything that is known of it.
+type CallView struct {
+	call.Call
+	State      string                                `json:"state" enum:"live,waiting,synced,on_hold,skipped"`
+	Complete   bool                                  `json:"complete" doc:"Nothing that is expected is missing."`
+	Artifacts  map[call.Artifact]call.ArtifactStatus `json:"artifacts"`
+	WindowEnds time.Time                             `json:"window_ends_at,omitzero"`
+	CreatedAt  time.Time                             `json:"created_at"`
+	Why        []WhyView                             `json:"why"`
+	Events     []call.Event                          `json:"events"`
+	Receipts   []ReceiptSummary                      `json:"receipts"`
+	Deliveries []DeliveryView                        `json:"deliveries"`
+}
+
+// WhyView says in a sentence where one connection's delivery of the call stands, and what helps.
+type WhyView struct {
+	ConnectionID string `json:"connection_id"`
+	Connection   string `json:"connection" doc:"The connection's name."`
+	Connector    string `json:"connector"`
+	Sentence     string `json:"sentence" example:"In HubSpot since 14:03, updated 14:09 with the recording." doc:"Times are in the zone of the source."`
+	Action       string `json:"action" enum:"none,retry,open_connection"`
+}
+
+// DeliveryView is a record of ours in one CRM.
+type DeliveryView struct {
+	ID             string                  `json:"id"`
+	ConnectionID   string                  `json:"connection_id"`
+	State          string                  `json:"state" enum:"waiting,sending,done,on_hold,skipped"`
+	Revision       int64                   `json:"revision" doc:"The revision of the call that this delivery has settled."`
+	RemoteID       string                  `json:"remote_id,omitempty"`
+	RemoteURL      string                  `json:"remote_url,omitempty"`
+	MappingVersion int                     `json:"mapping_version,omitempty"`
+	Written        map[string]any          `json:"written,omitempty" doc:"What callsync last wrote, by field of the CRM."`
+	Steps          map[string]records.Step `json:"steps,omitempty"`
+	Warnings       []string                `json:"warnings,omitempty"`
+	Class          string                  `json:"class,omitempty"`
+	Field          string                  `json:"field,omitempty"`
+	Reason         string                  `json:"reason,omitempty"`
+	RetryAt        time.Time               `json:"retry_at,omitzero"`
+	UpdatedAt      time.Time               `json:"updated_at"`
+	Attempts       []AttemptView           `json:"attempts,omitempty"`
+}
+
+// AttemptView is one try of a delivery.
+type AttemptView struct {
+	At         time.Time `json:"at"`
+	Revision   int64     `json:"revision"`
+	Outcome    string    `json:"outcome" enum:"done,unchanged,skipped,on_hold,retry"`
+	Class      string    `json:"class,omitempty"`
+	Reason     string    `json:"reason,omitempty"`
+	DurationMS int64     `json:"duration_ms"`
+}
+
+type callsIn struct {
+	inPage
+	Query      string    `query:"q" maxLength:"200" doc:"A number in any format, or its end; a part of a name or agent; an id."`
+	State      string    `query:"state" enum:"live,waiting,synced,on_hold,skipped"`
+	Source     string    `query:"source"`
+	Connection string    `query:"connection"`
+	From       time.Time `query:"from" doc:"Calls that began then or later (RFC 3339)."`
+	To         time.Time `query:"to" doc:"Calls that began before (RFC 3339)."`
+}
+
+type syncIn struct {
+	inPath
+	Body *struct {
+		Connections []string `json:"connections,omitempty" doc:"Only these; default: all that the call belongs to."`
+	}
+}
+
+// SyncView says what was asked for.
+type SyncView struct {
+	Queued int `json:"queued" doc:"How many calls will be delivered."`
+}
+
+func (h *Handler) registerCalls() {
+	const tag = "Calls"
+	handle(h, viewer, get("/calls", "List calls", tag), h.listCalls)
+	handle(h, viewer, get("/calls/{id}", "Show a call with its artifacts, events, receipts and deliveries, and why it is where it is", tag), h.getCall)
+	op := post("/calls/{id}/sync", "Deliver a call now, also if it waits or is on hold", tag)
+	op.DefaultStatus = 202
+	handle(h, operator, op, h.syncCall)
+	handle(h, viewer, get("/stats", "Figures of a span of time; by default the last 24 hours", "Operations"), h.stats)
+}
+
+// uiState is the word that people and scripts see for a delivery's state.
+func uiState(s string) string {
+	switch s {
+	case records.DeliveryParked:
+		return "on_hold"
+	case records.DeliveryReserved:
+		return records.DeliverySending
+	}
+	return s
+}
+
+func viewDelivery(d records.DeliveryHistory) DeliveryView {
+	v := DeliveryView{ID: d.ID, ConnectionID: d.ConnectionID, State: uiState(d.State), Revision: d.Revision, RemoteID: d.RemoteID,
+		RemoteURL: d.RemoteURL, MappingVersion: d.MappingVersion, Written: d.Written, Steps: d.Steps, Warnings: d.Warnings,
+		Class: d.Class, Field: d.Field, Reason: d.Reason, RetryAt: d.RetryAt, UpdatedAt: d.UpdatedAt}
+	for _, a := range d.Attempts {
+		v.Attempts = append(v.Attempts, AttemptView{At: a.At, Revision: a.Revision, Outcome: uiState(a.Outcome), Class: a.Class,
+			Reason: a.Reason, DurationMS: a.Duration.Milliseconds()})
+	}
+	return v
+}
+
+func viewCallItem(i records.CallItem) CallSummary {
+	c := i.Call
+	v := CallSummary{ID: c.ID, SourceID: c.SourceID, Provider: c.Provider, ProviderID: c.ProviderID, Revision: c.Revision,
+		Phase: c.Phase, State: i.State, Direction: orUnknown(c.Direction), Status: orUnknown(c.Status), Customer: c.Customer,
+		BusinessNumber: c.BusinessNumber, Agents: c.Agents, StartedAt: c.StartedAt, EndedAt: c.EndedAt,
+		DurationSeconds: c.DurationSeconds, CreatedAt: i.CreatedAt, Deliveries: []DeliveryView{}}
+	for _, d := range i.Deliveries {
+		d.Steps = nil
+		v.Deliveries = append(v.Deliveries, viewDelivery(records.DeliveryHistory{Delivery: d}))
+	}
+	return v
+}
+
+// orUnknown shows an empty direction or status as the word that the API has for it.
+func orUnknown[T ~string](s T) T {
+	if s == "" {
+		return "unknown"
+	}
+	return s
+}
+
+func (h *Handler) listCalls(ctx context.Context, p principal, in *callsIn) (*answer[List[CallSummary]], error) {
+	f := records.CallFilter{Query: in.Query, State: in.State, SourceID: in.Source, ConnectionID: in.Connection,
+		From: in.From, To: in.To, Limit: in.Limit + 1}
+	var out faults
+	for at, id := range map[string]string{"source": in.Source, "connection": in.Connection} {
+		if id != "" && !validID(id) {
+			out.add(at, "This is no id.")
+		}
+	}
+	if err := out.problem(); err != nil {
+		return nil, err
+	}
+	var err error
+	if f.Before, err = decodeCursor(in.Cursor); err != nil {
+		return nil, err
+	}
+	rows, err := h.Store.CallsPage(ctx, p.WorkspaceID, f)
+	if err != nil {
+		return nil, err
+	}
+	rows, next := page(rows, in.Limit, callCursor)
+	list := List[CallSummary]{Items: make([]CallSummary, 0, len(rows)), NextCursor: next}
+	for _, i := range rows {
+		list.Items = append(list.Items, viewCallItem(i))
+	}
+	return &answer[List[CallSummary]]{list}, nil
+}
+
+func callCursor(i records.CallItem) records.Cursor {
+	return records.Cursor{At: i.ListedAt, ID: i.Call.ID}
+}
+
+// callDetail is everything about one call.
+type callDetail struct {
+	records.CallItem
+	kept       kept
+	source     records.Source
+	events     []call.Event
+	receipts   []records.ReceiptItem
+	deliveries []records.DeliveryHistory
+	lanes      []explained
+}
+
+func (h *Handler) callDetail(ctx context.Context, workspaceID, id string) (callDetail, error) {
+	var d callDetail
+	var err error
+	if d.CallItem, err = h.Store.CallDetail(ctx, workspaceID, id); err != nil {
+		return d, err
+	}
+	id = d.Call.ID // another one if the call was folded into it
+	if d.kept, err = h.kept(ctx, workspaceID); err != nil {
+		return d, err
+	}
+	d.source = d.kept.sources[d.Call.SourceID]
+	if d.events, err = h.Store.EventsOfCall(ctx, workspaceID, id); err != nil {
+		return d, err
+	}
+	if d.receipts, err = h.Store.ReceiptsOfCall(ctx, workspaceID, id); err != nil {
+		return d, err
+	}
+	if d.deliveries, err = h.Store.DeliveriesOfCall(ctx, workspaceID, id); err != nil {
+		return d, err
+	}
+	d.lanes = h.explainAll(d.kept, d.CallRow, d.events, d.deliveries)
+	return d, nil
+}
+
+func (h *Handler) getCall(ctx context.Context, p principal, in *inPath) (*answer[CallView], error) {
+	d, err := h.callDetail(ctx, p.WorkspaceID, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	v := CallView{Call: d.Call, State: d.State, Complete: d.Complete, Artifacts: h.artifacts(d.CallRow, d.source),
+		WindowEnds: windowUntil(d.CallRow, d.source.Window), CreatedAt: d.CreatedAt,
+		Why: []WhyView{}, Events: d.events, Receipts: []ReceiptSummary{}, Deliveries: []DeliveryView{}}
+	v.Direction, v.Status = orUnknown(v.Direction), orUnknown(v.Status)
+	if v.Events == nil {
+		v.Events = []call.Event{}
+	}
+	for _, l := range d.lanes {
+		v.Why = append(v.Why, WhyView{l.Connection.ID, l.Connection.Name, l.Connection.Connector,
+			l.in(location(d.source), l.Now), l.Action})
+	}
+	for _, r := range d.receipts {
+		v.Receipts = append(v.Receipts, viewReceipt(r))
+	}
+	for _, one := range d.deliveries {
+		v.Deliveries = append(v.Deliveries, viewDelivery(one))
+	}
+	return &answer[CallView]{v}, nil
+}
+
+func (h *Handler) syncCall(ctx context.Context, p principal, in *syncIn) (*answer[SyncView], error) {
+	var only []string
+	if in.Body != nil {
+		only = in.Body.Connections
+	}
+	if err := h.syncNow(ctx, p, in.ID, only); err != nil {
+		return nil, err
+	}
+	return &answer[SyncView]{SyncView{Queued: 1}}, nil
+}
+
+// syncNow has a call of the workspace delivered to connections of the workspace.
+func (h *Handler) syncNow(ctx context.Context, p principal, id string, connections []string) error {
+	item, err := h.Store.CallDetail(ctx, p.WorkspaceID, id)
+	if err != nil {
+		return err
+	}
+	k, err := h.kept(ctx, p.WorkspaceID)
+	if err != nil {
+		return err
+	}
+	for i, c := range connections {
+		if _, ok := k.connection(c); !ok {
+			return invalid(fmt.Sprintf("connections[%d]", i), "There is no such connection in this workspace.")
+		}
+	}
+	if item.Call.Phase == call.Live {
+		return problem(409, "The call is still going on. It is delivered after it has ended.")
+	}
+	return h.Resyncer.SyncNow(ctx, p.WorkspaceID, item.Call.ID, connections)
+}
+
+type statsIn struct {
+	From time.Time `query:"from"`
+	To   time.Time `query:"to"`
+}
+
+// StatsView is the figures with the span they are of.
+type StatsView struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+	records.Stats
+}
+
+func (h *Handler) stats(ctx context.Context, p principal, in *statsIn) (*answer[StatsView], error) {
+	v := StatsView{From: in.From, To: in.To}
+	if v.To.IsZero() {
+		v.To = h.Now().UTC()
+	}
+	if v.From.IsZero() {
+		v.From = v.To.Add(-24 * time.Hour)
+	}
+	if !v.From.Before(v.To) {
+		return nil, invalid("from", "from must be before to.")
+	}
+	var err error
+	v.Stats, err = h.Store.Stats(ctx, p.WorkspaceID, v.From, v.To)
+	return &answer[StatsView]{v}, err
+}

@@ -1,0 +1,190 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/callsync/callsync/connectors"
+	"github.com/callsync/callsync/mappings"
+	"github.com/callsync/callsync/records"
+)
+
+// MappingView is one version of a mapping.
+type MappingView struct {
+	Object    string    `json:"object"`
+	Version   int       `json:"version"`
+	Active    bool      `json:"active"`
+	Document  string    `json:"document,omitempty" doc:"The mapping document, YAML or JSON."`
+	Author    string    `json:"author,omitempty"`
+	Note      string    `json:"note,omitempty"`
+	CreatedAt time.Time `json:"created_at"`
+	Warnings  []string  `json:"warnings,omitempty"`
+}
+
+// MappingText is a mapping document in a request: text in YAML or JSON, or the JSON itself.
+type MappingText struct{ Text string }
+
+// UnmarshalJSON keeps the text, or the JSON as it is.
+func (m *MappingText) UnmarshalJSON(data []byte) error {
+	if len(data) > 0 && data[0] == '"' {
+		return json.Unmarshal(data, &m.Text)
+	}
+	m.Text = string(data)
+	return nil
+}
+
+// Schema is a string or an object.
+func (MappingText) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{OneOf: []*huma.Schema{{Type: huma.TypeString}, {Type: huma.TypeObject, AdditionalProperties: true}},
+		Description: "The mapping document: text in YAML or JSON, or the JSON itself."}
+}
+
+type inObject struct {
+	inPath
+	Object string `path:"object" doc:"The object of the CRM." example:"call"`
+}
+
+type mappingPut struct {
+	inObject
+	Body struct {
+		Document MappingText `json:"document"`
+		Note     string      `json:"note,omitempty" maxLength:"500" doc:"What this version changes."`
+	}
+}
+
+type inVersion struct {
+	inObject
+	Version int `path:"n" minimum:"1"`
+}
+
+func (h *Handler) registerMappings() {
+	const tag, path = "Mappings", "/connections/{id}/mappings/{object}"
+	handle(h, viewer, get(path, "The mapping in force", tag), h.getMapping)
+	handle(h, admin, method(http.MethodPut, path, "Store a new version and put it in force", tag), h.putMapping)
+	handle(h, viewer, get(path+"/versions", "All versions, newest first", tag), h.listMappings)
+	handle(h, viewer, get(path+"/versions/{n}", "One version", tag), h.getMappingVersion)
+	handle(h, admin, post(path+"/versions/{n}/activate", "Put a version in force", tag), h.activateMapping)
+}
+
+func viewMapping(v records.MappingVersion) MappingView {
+	return MappingView{Object: v.Object, Version: v.Version, Active: v.Active, Document: v.Document, Author: v.Author, Note: v.Note, CreatedAt: v.CreatedAt}
+}
+
+func (h *Handler) getMapping(ctx context.Context, p principal, in *inObject) (*answer[MappingView], error) {
+	v, err := h.Store.ActiveMapping(ctx, p.WorkspaceID, in.ID, in.Object)
+	v.Active = true
+	return &answer[MappingView]{viewMapping(v)}, err
+}
+
+func (h *Handler) putMapping(ctx context.Context, p principal, in *mappingPut) (*answer[MappingView], error) {
+	c, err := h.Store.ConnectionByID(ctx, p.WorkspaceID, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := mappings.Parse([]byte(in.Body.Document.Text))
+	if err == nil && doc.Object != in.Object {
+		return nil, invalid("document", fmt.Sprintf("The document is for the object %q, but the address says %q.", clip(doc.Object, 60), clip(in.Object, 60)))
+	}
+	if err == nil {
+		_, err = mappings.Compile(doc)
+	}
+	if err != nil {
+		return nil, mappingProblem(err)
+	}
+	warnings, err := h.checkTargets(ctx, c, doc)
+	if err != nil {
+		return nil, err
+	}
+	v := records.MappingVersion{ConnectionID: c.ID, Object: in.Object, Document: in.Body.Document.Text, Author: p.Name,
+		Note: in.Body.Note, CreatedAt: h.Now().UTC(), Active: true}
+	if v.Version, err = h.Store.AddMappingVersion(ctx, p.WorkspaceID, v); err != nil {
+		return nil, err
+	}
+	view := viewMapping(v)
+	view.Warnings = warnings
+	return &answer[MappingView]{view}, nil
+}
+
+// mappingProblem shows everything that is wrong with a document.
+func mappingProblem(err error) error {
+	var all mappings.Problems
+	if !errors.As(err, &all) {
+		return invalid("document", "This is no mapping document: "+err.Error())
+	}
+	var out faults
+	for _, p := range all {
+		out.add("document", p.String())
+	}
+	return out.problem()
+}
+
+// checkTargets compares the rows with the fields that the CRM has. A CRM that does not answer stops nobody from saving:
+// the answer then carries a warning.
+func (h *Handler) checkTargets(ctx context.Context, c records.Connection, doc mappings.Document) ([]string, error) {
+	session, info, err := h.session(c)
+	if err != nil {
+		return nil, err
+	}
+	d, ok := session.(connectors.SchemaDescriber)
+	if !ok {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, schemaTimeout)
+	defer cancel()
+	schema, err := d.Describe(ctx, doc.Object)
+	if err != nil {
+		h.Log.WarnContext(ctx, "mapping saved without the CRM's schema", "connection", c.ID, "err", err)
+		return []string{info.Label + " could not be asked for its fields, so their names were not checked."}, nil
+	}
+	var out faults
+	for i, row := range doc.Fields {
+		at := slices.IndexFunc(schema.Fields, func(f connectors.SchemaField) bool { return strings.EqualFold(f.Name, row.Target) })
+		switch {
+		case at < 0:
+			out.add("document", fmt.Sprintf("row %d: %s has no field %q in %s.", i+1, info.Label, clip(row.Target, 100), doc.Object))
+		case schema.Fields[at].ReadOnly && row.Mode != mappings.NeverWrite:
+			out.add("document", fmt.Sprintf("row %d: %s does not let anybody write %q.", i+1, info.Label, clip(row.Target, 100)))
+		}
+	}
+	return nil, out.problem()
+}
+
+func (h *Handler) listMappings(ctx context.Context, p principal, in *inObject) (*answer[List[MappingView]], error) {
+	if _, err := h.Store.ConnectionByID(ctx, p.WorkspaceID, in.ID); err != nil {
+		return nil, err
+	}
+	all, err := h.Store.MappingVersions(ctx, p.WorkspaceID, in.ID, in.Object)
+	items := make([]MappingView, 0, len(all))
+	for _, v := range all {
+		v.Document = ""
+		items = append(items, viewMapping(v))
+	}
+	return &answer[List[MappingView]]{List[MappingView]{Items: items}}, err
+}
+
+func (h *Handler) getMappingVersion(ctx context.Context, p principal, in *inVersion) (*answer[MappingView], error) {
+	all, err := h.Store.MappingVersions(ctx, p.WorkspaceID, in.ID, in.Object)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(all, func(v records.MappingVersion) bool { return v.Version == in.Version })
+	if i < 0 {
+		return nil, notFound()
+	}
+	return &answer[MappingView]{viewMapping(all[i])}, nil
+}
+
+func (h *Handler) activateMapping(ctx context.Context, p principal, in *inVersion) (*answer[MappingView], error) {
+	if err := h.Store.ActivateMapping(ctx, p.WorkspaceID, in.ID, in.Object, in.Version); err != nil {
+		return nil, err
+	}
+	return h.getMapping(ctx, p, &in.inObject)
+}

@@ -1,0 +1,266 @@
+package admin
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/callsync/callsync/call"
+	"github.com/callsync/callsync/records"
+)
+
+// callPageView is the page of one call.
+type callPageView struct {
+	Call           call.Call
+	Loc            *time.Location
+	Title, Sub     string
+	State, Chip    string
+	Agents         string
+	Duration       *int64
+	StartedAt      time.Time
+	Source         string
+	Lanes          []laneCard
+	Timeline       []moment
+	Artifacts      []artifactLine
+	WindowFrom     time.Time
+	WindowUntil    time.Time
+	Waiting        bool
+	Recordings     []recordingLine
+	Transcript     string
+	TranscriptURL  string
+	Note           string
+	Tags           []string
+	Disposition    string
+	Details        []shownField
+	Refresh        bool
+	NoConnections  bool
+	ConnectionsURL string
+}
+
+// laneCard is one CRM on the page.
+type laneCard struct {
+	ID, Name, CRM string
+	Tone          string
+	State, Chip   string
+	Why           []part
+	Action        string
+	URL           string
+	RemoteID      string
+	Written       []shownField
+	Steps         []stepLine
+	Warnings      []string
+	Attempts      []records.Attempt
+	Field, Detail string
+}
+
+type stepLine struct {
+	Text string
+	At   time.Time
+}
+
+type recordingLine struct {
+	Label, URL, State string
+	Seconds           *int64
+}
+
+// artifactLine is one artifact with its clock.
+type artifactLine struct {
+	Label, State, Tone string
+	Deadline           time.Time
+	Waiting            bool
+	Hint               string
+}
+
+// moment is one entry of the timeline.
+type moment struct {
+	At     time.Time
+	Tone   string
+	What   string
+	More   string
+	URL    string
+	Link   string
+	Future bool
+}
+
+func (h *Handler) callPage(w http.ResponseWriter, r *http.Request, p principal) error {
+	d, err := h.callDetail(r.Context(), p.WorkspaceID, r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	if d.Call.ID != r.PathValue("id") {
+		http.Redirect(w, r, "/calls/"+d.Call.ID, http.StatusSeeOther)
+		return nil
+	}
+	v := h.callPageView(d)
+	return h.show(w, r, p, "call", v.Title, "calls", v)
+}
+
+func (h *Handler) callPageView(d callDetail) callPageView {
+	c := d.Call
+	v := callPageView{Call: c, Loc: location(d.source), Agents: agentNames(c), Duration: cmp.Or(c.DurationSeconds, c.TalkSeconds),
+		StartedAt: d.ListedAt, Source: cmp.Or(d.source.Name, c.Provider), WindowFrom: windowUntil(d.CallRow, 0),
+		WindowUntil: windowUntil(d.CallRow, d.source.Window), Note: visible(c.Note), NoConnections: len(d.kept.connections) == 0,
+		Refresh: d.State == records.CallLive || d.State == records.CallWaiting}
+	v.Call.Direction, v.Call.Status = orUnknown(c.Direction), orUnknown(c.Status)
+	v.Title, v.Sub = whoIs(c.Customer)
+	v.State, v.Chip = stateChip(d.State)
+	for _, t := range c.Tags {
+		v.Tags = append(v.Tags, visible(t))
+	}
+	v.Disposition = visible(strings.Join(slices.DeleteFunc([]string{c.Disposition.Value, c.Disposition.SubValue}, func(s string) bool { return s == "" }), " › "))
+	for _, l := range d.lanes {
+		v.Lanes = append(v.Lanes, laneCardOf(l))
+	}
+	v.Artifacts = h.artifactLines(d)
+	for _, a := range v.Artifacts {
+		v.Waiting = v.Waiting || a.Waiting
+	}
+	for i, rec := range c.Recordings {
+		v.Recordings = append(v.Recordings, recordingLine{Label: fmt.Sprintf("Recording %d", i+1), URL: webURL(cmp.Or(rec.PlayerURL, rec.URL)), State: string(rec.State), Seconds: rec.DurationSeconds})
+	}
+	v.Transcript, v.TranscriptURL = visible(c.Transcription.Text), webURL(c.Transcription.URL)
+	v.Details = callDetails(c)
+	v.Timeline = h.timeline(d)
+	return v
+}
+
+func laneCardOf(l explained) laneCard {
+	card := laneCard{ID: l.Connection.ID, Name: l.Connection.Name, CRM: l.CRM, Tone: l.Tone, Why: l.Parts, Action: l.Action}
+	if l.Delivery == nil {
+		card.State, card.Chip = deliveryChip(nil, 0)
+		if l.Call.Phase == call.Live {
+			card.State = "After the call"
+		}
+		if l.Tone == "trouble" || l.Tone == "idle" {
+			card.Chip = l.Tone
+		}
+		return card
+	}
+	d := l.Delivery
+	card.State, card.Chip = deliveryChip(&d.Delivery, l.Call.Revision)
+	card.URL, card.RemoteID = webURL(d.RemoteURL), visible(d.RemoteID)
+	card.Field, card.Detail, card.Warnings = visible(d.Field), visible(clip(d.Detail, 2000)), d.Warnings
+	card.Attempts = slices.Clone(d.Attempts)
+	slices.Reverse(card.Attempts)
+	for _, name := range slices.Sorted(maps.Keys(d.Written)) {
+		card.Written = append(card.Written, shownField{name, plainValue(d.Written[name])})
+	}
+	for name, s := range d.Steps {
+		text := s.Text
+		if text == "" {
+			text = stepName(name)
+		}
+		card.Steps = append(card.Steps, stepLine{visible(text), s.At})
+	}
+	slices.SortFunc(card.Steps, func(a, b stepLine) int { return cmp.Or(a.At.Compare(b.At), strings.Compare(a.Text, b.Text)) })
+	return card
+}
+
+// stepName says a step's key in words: "link:contact" is "Linked to contact".
+func stepName(name string) string {
+	if object, ok := strings.CutPrefix(name, "link:"); ok {
+		return "Linked to " + object
+	}
+	return title(name)
+}
+
+// plainValue shows a value as a CRM has it.
+func plainValue(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "(cleared)"
+	case string:
+		return visible(clip(v, 2000))
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Sprint(v)
+	}
+	return visible(clip(string(b), 2000))
+}
+
+func (h *Handler) artifactLines(d callDetail) []artifactLine {
+	all := h.artifacts(d.CallRow, d.source)
+	var out []artifactLine
+	for _, a := range artifactOrder {
+		s := all[a]
+		line := artifactLine{Label: title(string(a)), Deadline: s.Deadline}
+		if a == call.ArtifactDetails {
+			line.Label = "Tags and notes"
+		}
+		switch s.State {
+		case call.Arrived:
+			line.State, line.Tone = "Arrived", "done"
+		case call.Overdue:
+			line.State, line.Tone, line.Hint = "Overdue", "trouble", "It did not come in time. If it still comes, the CRMs are updated."
+		case call.Expected:
+			line.State, line.Tone, line.Waiting = "Expected", "wait", d.Call.Phase == call.Ended
+		default:
+			line.State, line.Tone = "Not expected", "idle"
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
+// callDetails are the facts that have no place of their own on the page.
+func callDetails(c call.Call) []shownField {
+	var out []shownField
+	add := func(name, value string) {
+		if value = strings.TrimSpace(value); value != "" {
+			out = append(out, shownField{name, visible(clip(value, 500))})
+		}
+	}
+	add("Customer number", readable(c.Customer.Number))
+	if c.Customer.RawNumber != c.Customer.Number {
+		add("As it was sent", c.Customer.RawNumber)
+	}
+	add("E-mail", c.Customer.Email)
+	add("Company", c.Customer.Company)
+	add("Place", strings.Join(slices.DeleteFunc([]string{c.Customer.City, c.Customer.State, c.Customer.Country}, func(s string) bool { return s == "" }), ", "))
+	add("Our number", cmp.Or(readable(c.BusinessNumber), c.BusinessRawNumber))
+	add("Rang for", spoken(c.RingSeconds))
+	add("Talked for", spoken(c.TalkSeconds))
+	add("On hold for", spoken(c.HoldSeconds))
+	add("Queue", c.Queue)
+	add("Department", c.Department)
+	add("Menu path", strings.Join(c.IVRPath, " › "))
+	add("Digits", strings.Join(c.Digits, " "))
+	add("Campaign", cmp.Or(c.Campaign.Name, c.Campaign.ID))
+	add("Lead status", c.LeadStatus)
+	if c.Value != nil {
+		add("Value", c.Value.Amount+" "+c.Value.Currency)
+	}
+	if c.Cost != nil {
+		add("Cost", c.Cost.Amount+" "+c.Cost.Unit)
+	}
+	if c.FirstCall != nil && *c.FirstCall {
+		add("First call", "yes")
+	}
+	add("Came from", strings.Join(slices.DeleteFunc([]string{c.Attribution.Source, c.Attribution.Medium, c.Attribution.Campaign, c.Attribution.Keywords}, func(s string) bool { return s == "" }), ", "))
+	add("Ended by", strings.Join(slices.DeleteFunc([]string{c.HangupBy, c.HangupCause}, func(s string) bool { return s == "" }), ", "))
+	add("Operator", strings.Join(slices.DeleteFunc([]string{c.Operator, c.Circle}, func(s string) bool { return s == "" }), ", "))
+	add("Id at the phone system", c.ProviderID)
+	for _, name := range slices.Sorted(maps.Keys(c.Attributes)) {
+		if len(out) < 80 {
+			add(title(name), plainValue(c.Attributes[name]))
+		}
+	}
+	return out
+}
+
+func (h *Handler) callSyncForm(w http.ResponseWriter, r *http.Request, p principal) error {
+	r.Body = http.MaxBytesReader(w, r.Body, maxLoginForm)
+	if err := r.ParseForm(); err != nil {
+		return problem(http.StatusBadRequest, "This form could not be read.")
+	}
+	if err := h.syncNow(r.Context(), p, r.PathValue("id"), r.PostForm["connection"]); err != nil {
+		return err
+	}
+	return back(w, r, "/calls/"+r.PathValue("id"), "queued")
+}

@@ -1,0 +1,94 @@
+package admin
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/callsync/callsync/internal/secretbox"
+	"github.com/callsync/callsync/records"
+)
+
+// maxLoginForm bounds what a stranger may send.
+const maxLoginForm = 16 << 10
+
+type loginView struct {
+	Email, Next, Wrong string
+}
+
+func (h *Handler) loginPage(w http.ResponseWriter, r *http.Request) {
+	h.showLogin(w, r, http.StatusOK, loginView{Next: ownPath(r.URL.Query().Get("next"))})
+}
+
+func (h *Handler) showLogin(w http.ResponseWriter, r *http.Request, status int, v loginView) {
+	if err := h.render(w, r, status, "login", frame{Title: "Sign in", Page: v}); err != nil {
+		h.Log.ErrorContext(r.Context(), "page failed", "err", err)
+		http.Error(w, "Something went wrong here.", http.StatusInternalServerError)
+	}
+}
+
+// ownPath is next if it is a page of ours, so that nobody is led elsewhere after the sign-in.
+func ownPath(next string) string {
+	if !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.ContainsAny(next, "\\\r\n\t") {
+		return "/calls"
+	}
+	return next
+}
+
+func (h *Handler) login(w http.ResponseWriter, r *http.Request) {
+	if h.origins.Check(r) != nil {
+		h.failed(w, r, principal{}, problem(http.StatusForbidden, "This sign-in came from another site. Open callsync in its own window and try again."))
+		return
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxLoginForm)
+	if err := r.ParseForm(); err != nil {
+		h.failed(w, r, principal{}, problem(http.StatusBadRequest, "This sign-in could not be read."))
+		return
+	}
+	email, next := strings.TrimSpace(r.PostFormValue("email")), ownPath(r.PostFormValue("next"))
+	v := loginView{Email: email, Next: next}
+	if wait := h.logins.wait(r, email); wait > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(wait.Seconds())+1))
+		v.Wrong = "Too many attempts. Please try again in " + strconv.Itoa(int(wait.Minutes())+1) + " minutes."
+		h.showLogin(w, r, http.StatusTooManyRequests, v)
+		return
+	}
+	user, err := h.Store.UserByEmail(r.Context(), email)
+	if err != nil && !errors.Is(err, records.ErrNotFound) {
+		h.failed(w, r, principal{}, err)
+		return
+	}
+	// An unknown user has no hash; that costs as much time as a wrong password.
+	if err := secretbox.VerifyPassword(user.PasswordHash, r.PostFormValue("password")); err != nil {
+		if !errors.Is(err, secretbox.ErrPasswordMismatch) {
+			h.Log.ErrorContext(r.Context(), "password hash cannot be read", "user", user.ID, "err", err)
+		}
+		v.Wrong = "The e-mail or the password is wrong."
+		h.showLogin(w, r, http.StatusUnauthorized, v)
+		return
+	}
+	h.logins.succeeded(r, email)
+	token, expires := secretbox.NewToken(), h.Now().Add(sessionLength)
+	if err := h.Store.CreateSession(r.Context(), secretbox.HashToken(token), user.ID, user.WorkspaceID, expires); err != nil {
+		h.failed(w, r, principal{}, err)
+		return
+	}
+	h.setSession(w, token, expires)
+	http.Redirect(w, r, next, http.StatusSeeOther)
+}
+
+func (h *Handler) logout(w http.ResponseWriter, r *http.Request) {
+	if h.origins.Check(r) != nil {
+		h.failed(w, r, principal{}, problem(http.StatusForbidden, "This request came from another site."))
+		return
+	}
+	if cookie, err := r.Cookie(sessionCookie); err == nil {
+		if err := h.Store.DeleteSession(r.Context(), secretbox.HashToken(cookie.Value)); err != nil && !errors.Is(err, records.ErrNotFound) {
+			h.failed(w, r, principal{}, err)
+			return
+		}
+	}
+	h.setSession(w, "", h.Now())
+	http.Redirect(w, r, "/login", http.StatusSeeOther)
+}

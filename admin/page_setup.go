@@ -1,0 +1,190 @@
+package admin
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/callsync/callsync/connectors"
+	"github.com/callsync/callsync/records"
+)
+
+// holdCard is a cause on the holds page.
+type holdCard struct {
+	records.Hold
+	Connection, CRM string
+	Action          string
+	Samples         []string
+}
+
+func (h *Handler) holdsPage(w http.ResponseWriter, r *http.Request, p principal) error {
+	holds, err := h.Store.Holds(r.Context(), p.WorkspaceID)
+	if err != nil {
+		return err
+	}
+	k, err := h.kept(r.Context(), p.WorkspaceID)
+	if err != nil {
+		return err
+	}
+	var cards []holdCard
+	for _, o := range holds {
+		c, ok := k.connection(o.ConnectionID)
+		if !ok {
+			continue
+		}
+		l := lane{Connection: c, CRM: h.crm(c), Now: h.Now(), Delivery: &records.DeliveryHistory{Delivery: records.Delivery{
+			State: records.DeliveryParked, Class: o.Class, Field: o.Field, Reason: o.Reason}}}
+		said := explain(l)
+		card := holdCard{Hold: o, Connection: c.Name, CRM: l.CRM, Action: said.Action}
+		card.Reason = said.in(time.UTC, l.Now)
+		cards = append(cards, card)
+	}
+	return h.show(w, r, p, "holds", "On hold", "holds", cards)
+}
+
+func (h *Handler) holdRetryForm(w http.ResponseWriter, r *http.Request, p principal) error {
+	if _, err := h.drain(r.Context(), p.WorkspaceID, r.PathValue("id"), ""); err != nil {
+		return err
+	}
+	return back(w, r, "/holds", "retried")
+}
+
+// sourceCard is a phone system with what one needs to connect it.
+type sourceCard struct {
+	records.Source
+	Label    string
+	Hooks    []HookURL
+	Setup    string
+	Docs     string
+	Secrets  map[string]bool
+	Feeds    []string
+	Revealed bool
+}
+
+func (h *Handler) sourceCard(s records.Source, reveal bool) sourceCard {
+	c := sourceCard{Source: s, Label: s.Provider, Hooks: h.hookURLs(s, reveal), Secrets: present(s.Secrets), Revealed: reveal}
+	if p, ok := h.Providers[s.Provider]; ok {
+		i := p.Info()
+		c.Label, c.Setup, c.Docs = i.Label, i.Setup, webURL(i.Docs)
+	}
+	c.Source.Secrets, c.Source.Token = nil, "" // not for templates
+	return c
+}
+
+type sourcesView struct {
+	Cards     []sourceCard
+	Providers []string
+	BaseURL   string
+}
+
+func (h *Handler) sourcesPage(w http.ResponseWriter, r *http.Request, p principal) error {
+	sources, err := h.Store.Sources(r.Context(), p.WorkspaceID)
+	if err != nil {
+		return err
+	}
+	connections, err := h.Store.ConnectionsOf(r.Context(), p.WorkspaceID)
+	if err != nil {
+		return err
+	}
+	v := sourcesView{BaseURL: h.public.String()}
+	for _, s := range sources {
+		card := h.sourceCard(s, p.may(operator))
+		for _, c := range connections {
+			if s.Connections == nil || slices.Contains(s.Connections, c.ID) {
+				card.Feeds = append(card.Feeds, c.Name)
+			}
+		}
+		v.Cards = append(v.Cards, card)
+	}
+	for _, i := range h.Providers.Infos() {
+		v.Providers = append(v.Providers, i.ID)
+	}
+	return h.show(w, r, p, "sources", "Sources", "sources", v)
+}
+
+// connectionCard is a CRM account with its last test.
+type connectionCard struct {
+	ConnectionView
+	Label       string
+	Chip        string
+	Report      connectors.Report
+	Tested      bool
+	OK          bool
+	Idempotency string
+	Setup, Docs string
+}
+
+// idempotencyWords say how one record is made out of repeated writes.
+var idempotencyWords = map[string]string{
+	string(connectors.KeyedUpsert):     "The CRM itself keeps one record for each call, by our id.",
+	string(connectors.LookupThenWrite): "callsync looks for its own record before it writes.",
+	string(connectors.CreateOnly):      "The CRM cannot be searched: callsync alone keeps count, and writes each call once.",
+}
+
+type connectionsView struct {
+	Cards      []connectionCard
+	Connectors []string
+	BaseURL    string
+}
+
+func (h *Handler) connectionsPage(w http.ResponseWriter, r *http.Request, p principal) error {
+	all, err := h.Store.Connections(r.Context(), p.WorkspaceID)
+	if err != nil {
+		return err
+	}
+	v := connectionsView{BaseURL: h.public.String()}
+	for _, c := range all {
+		card := connectionCard{ConnectionView: viewConnection(c), Label: h.crm(c), Chip: "done", Idempotency: idempotencyWords[c.Idempotency]}
+		switch c.Status {
+		case records.ConnectionPaused:
+			card.Chip = "wait"
+		case records.ConnectionRevoked:
+			card.Chip = "trouble"
+		}
+		if len(c.Report) > 0 && json.Unmarshal(c.Report, &card.Report) == nil {
+			card.Tested, card.OK = true, card.Report.OK()
+		}
+		if connector, ok := h.Connectors[c.Connector]; ok {
+			i := connector.Info()
+			card.Setup, card.Docs = i.Setup, webURL(i.Docs)
+		}
+		v.Cards = append(v.Cards, card)
+	}
+	for _, i := range h.Connectors.Infos() {
+		v.Connectors = append(v.Connectors, i.ID)
+	}
+	return h.show(w, r, p, "connections", "Connections", "connections", v)
+}
+
+// connectionForm leads an action on a connection back to its place on the page.
+func (h *Handler) connectionForm(act func(*http.Request, principal, records.Connection) (string, error)) pageFunc {
+	return func(w http.ResponseWriter, r *http.Request, p principal) error {
+		c, err := h.Store.ConnectionByID(r.Context(), p.WorkspaceID, r.PathValue("id"))
+		if err != nil {
+			return err
+		}
+		done, err := act(r, p, c)
+		if err != nil {
+			return err
+		}
+		return back(w, r, "/connections#"+c.ID, done)
+	}
+}
+
+func (h *Handler) testForm(r *http.Request, p principal, c records.Connection) (string, error) {
+	v, err := h.runTest(r.Context(), p, c)
+	if err == nil && !v.OK {
+		return "failed", nil
+	}
+	return "tested", err
+}
+
+func (h *Handler) pauseForm(r *http.Request, p principal, c records.Connection) (string, error) {
+	_, err := h.pauseConnection(r.Context(), p, &inPath{ID: c.ID})
+	return "paused", err
+}
+
+func (h *Handler) resumeForm(r *http.Request, p principal, c records.Connection) (string, error) {
+	return "resumed", h.resume(r.Context(), p, c.ID)
+}

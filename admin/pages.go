@@ -1,0 +1,123 @@
+package admin
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// pageFunc answers one page for somebody who may see it.
+type pageFunc func(w http.ResponseWriter, r *http.Request, p principal) error
+
+func (h *Handler) registerPages(mux *http.ServeMux) {
+	mux.HandleFunc("GET /static/{build}/{file...}", h.serveStatic)
+	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/static/"+h.pages.build+"/icon.svg", http.StatusFound)
+	})
+	mux.HandleFunc("GET /login", h.loginPage)
+	mux.HandleFunc("POST /login", h.login)
+	mux.HandleFunc("POST /logout", h.logout)
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/calls", http.StatusSeeOther) })
+	page := func(pattern, role string, f pageFunc) { mux.Handle(pattern, h.page(role, f)) }
+	page("GET /calls", viewer, h.callsPage)
+	page("GET /calls/{id}", viewer, h.callPage)
+	page("POST /calls/{id}/sync", operator, h.callSyncForm)
+	page("GET /receipts", viewer, h.receiptsPage)
+	page("GET /receipts/{id}", viewer, h.receiptPage)
+	page("POST /receipts/{id}/replay", operator, h.receiptReplayForm)
+	page("GET /holds", viewer, h.holdsPage)
+	page("POST /holds/{id}/retry", operator, h.holdRetryForm)
+	page("GET /sources", viewer, h.sourcesPage)
+	page("GET /connections", viewer, h.connectionsPage)
+	page("POST /connections/{id}/test", operator, h.connectionForm(h.testForm))
+	page("POST /connections/{id}/pause", operator, h.connectionForm(h.pauseForm))
+	page("POST /connections/{id}/resume", operator, h.connectionForm(h.resumeForm))
+	mux.Handle("/", h.page(viewer, func(http.ResponseWriter, *http.Request, principal) error { return notFound() }))
+}
+
+// page lets in who may see f, leads who is not signed in to the sign-in, and shows problems as pages.
+func (h *Handler) page(role string, f pageFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p, err := h.authenticate(r)
+		if errors.Is(err, errNoAccess) {
+			to := "/login"
+			if r.Method == http.MethodGet && r.URL.Path != "/" {
+				to += "?next=" + url.QueryEscape(r.URL.RequestURI())
+			}
+			if r.Header.Get("HX-Request") != "" {
+				// A list that refreshes itself must not get the sign-in into its middle.
+				w.Header().Set("HX-Redirect", to)
+				w.WriteHeader(http.StatusUnauthorized)
+				return
+			}
+			http.Redirect(w, r, to, http.StatusSeeOther)
+			return
+		}
+		if err == nil && !p.may(role) {
+			err = problem(http.StatusForbidden, "Your role may not do this. Ask an admin of your workspace.")
+		}
+		for _, name := range []string{"id"} {
+			if id := r.PathValue(name); err == nil && id != "" && !validID(id) {
+				err = notFound()
+			}
+		}
+		if err == nil {
+			err = f(w, r, p)
+		}
+		if err != nil {
+			h.failed(w, r, p, err)
+		}
+	})
+}
+
+// failed shows a problem as a page.
+func (h *Handler) failed(w http.ResponseWriter, r *http.Request, p principal, err error) {
+	problem := asProblem(r.Context(), h.Log, err)
+	f := frame{Title: problem.Title, User: p.Name, Page: problem}
+	if err := h.render(w, r, problem.Status, "problem", f); err != nil {
+		h.Log.ErrorContext(r.Context(), "page failed", "err", err)
+		http.Error(w, problem.Detail, problem.Status)
+	}
+}
+
+// flashes are what a page says after an action; the address carries only their name.
+var flashes = map[string]string{
+	"queued":   "Queued. The call is delivered as soon as a worker is free.",
+	"retried":  "Queued. The calls are delivered in the order in which they were held.",
+	"replayed": "The receipt is read again.",
+	"tested":   "The test has run. Its result is below.",
+	"failed":   "The test has run, and something is not right. See below.",
+	"paused":   "Paused. Calls are kept until you resume.",
+	"resumed":  "Resumed. What was kept is delivered now.",
+}
+
+// newFrame is the frame of a page for p.
+func (h *Handler) newFrame(r *http.Request, p principal, title, nav string, page any) (frame, error) {
+	f := frame{Title: title, Nav: nav, User: p.Name, CanAct: p.may(operator), CanEdit: p.may(admin), Page: page}
+	done := r.URL.Query().Get("done")
+	f.Flash, f.Bad = flashes[done], done == "failed"
+	holds, err := h.Store.Holds(r.Context(), p.WorkspaceID)
+	for _, o := range holds {
+		f.Held += o.Count
+	}
+	return f, err
+}
+
+func (h *Handler) show(w http.ResponseWriter, r *http.Request, p principal, name, title, nav string, page any) error {
+	f, err := h.newFrame(r, p, title, nav, page)
+	if err != nil {
+		return err
+	}
+	return h.render(w, r, http.StatusOK, name, f)
+}
+
+// back leads to a page of ours after an action.
+func back(w http.ResponseWriter, r *http.Request, to, done string) error {
+	fragment := ""
+	if at := strings.IndexByte(to, '#'); at >= 0 {
+		to, fragment = to[:at], to[at:]
+	}
+	http.Redirect(w, r, to+"?done="+done+fragment, http.StatusSeeOther)
+	return nil
+}

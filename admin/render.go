@@ -1,0 +1,184 @@
+package admin
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+)
+
+//go:embed templates/*.html
+var templateFiles embed.FS
+
+//go:embed static
+var staticFiles embed.FS
+
+// renderer holds the parsed pages.
+type renderer struct {
+	pages map[string]*template.Template
+	// build names the static files of this binary in URLs, so that browsers may keep them for good.
+	build  string
+	static http.Handler
+}
+
+func newRenderer() (*renderer, error) {
+	r := &renderer{pages: map[string]*template.Template{}}
+	sum := sha256.New()
+	assets, err := fs.Sub(staticFiles, "static")
+	if err != nil {
+		return nil, err
+	}
+	err = fs.WalkDir(assets, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := fs.ReadFile(assets, name)
+		sum.Write(data)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.build = hex.EncodeToString(sum.Sum(nil)[:6])
+	r.static = http.FileServerFS(assets)
+	layout, err := template.New("").Funcs(r.funcs()).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html")
+	if err != nil {
+		return nil, err
+	}
+	names, err := fs.Glob(templateFiles, "templates/*.html")
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		base := strings.TrimSuffix(path.Base(name), ".html")
+		if base == "layout" || base == "parts" {
+			continue
+		}
+		page, err := layout.Clone()
+		if err != nil {
+			return nil, err
+		}
+		if r.pages[base], err = page.ParseFS(templateFiles, name); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+func (r *renderer) funcs() template.FuncMap {
+	return template.FuncMap{
+		"asset":    func(name string) string { return "/static/" + r.build + "/" + name },
+		"time":     timeTag,
+		"duration": spoken,
+		"markdown": markdown,
+		"visible":  visible,
+		"rfc":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"words":    func(v any) string { return strings.ReplaceAll(fmt.Sprint(v), "_", " ") },
+		"title":    func(v any) string { return title(fmt.Sprint(v)) },
+		"bytes":    byteSize,
+		"add":      func(a, b int) int { return a + b },
+	}
+}
+
+// timeTag is a moment: in the zone of its source until the reader's browser puts it into theirs.
+func timeTag(at time.Time, style string, loc *time.Location) template.HTML {
+	if at.IsZero() {
+		return ""
+	}
+	if loc == nil {
+		loc = time.UTC
+	}
+	local := at.In(loc)
+	text := local.Format("2 Jan, 15:04")
+	if style == "seconds" {
+		text = local.Format("15:04:05")
+	} else if style == "full" {
+		text = local.Format("Mon 2 Jan 2006, 15:04:05")
+	}
+	// All parts are made here of numbers and the names of zones.
+	return template.HTML(fmt.Sprintf(`<time datetime="%s" data-style="%s" title="%s">%s</time>`, //nolint:gosec
+		at.UTC().Format(time.RFC3339Nano), template.HTMLEscapeString(style),
+		template.HTMLEscapeString(local.Format("Mon 2 Jan 2006, 15:04:05 MST")), text))
+}
+
+// spoken is a number of seconds as people say it.
+func spoken(seconds *int64) string {
+	if seconds == nil {
+		return ""
+	}
+	s := *seconds
+	switch {
+	case s < 60:
+		return fmt.Sprintf("%d s", s)
+	case s < 3600:
+		return fmt.Sprintf("%d:%02d min", s/60, s%60)
+	}
+	return fmt.Sprintf("%d:%02d:%02d h", s/3600, s/60%60, s%60)
+}
+
+func byteSize(n int) string {
+	switch {
+	case n < 1000:
+		return fmt.Sprintf("%d B", n)
+	case n < 1_000_000:
+		return fmt.Sprintf("%.1f kB", float64(n)/1000)
+	}
+	return fmt.Sprintf("%.1f MB", float64(n)/1_000_000)
+}
+
+// title begins with a capital and shows the names of enumerations as words.
+func title[T ~string](s T) string {
+	t := strings.ReplaceAll(string(s), "_", " ")
+	if t == "" {
+		return ""
+	}
+	return strings.ToUpper(t[:1]) + t[1:]
+}
+
+// frame is what every page has around its content.
+type frame struct {
+	Title   string
+	Nav     string
+	User    string
+	CanAct  bool // retry, replay, test
+	CanEdit bool
+	Held    int64
+	Version string
+	Flash   string
+	Bad     bool
+	Now     time.Time
+	Page    any
+}
+
+// render writes a page. A template that fails leaves nothing half-written.
+func (h *Handler) render(w http.ResponseWriter, r *http.Request, status int, name string, f frame) error {
+	f.Version, f.Now = h.Version, h.Now()
+	var b bytes.Buffer
+	if err := h.pages.pages[name].ExecuteTemplate(&b, "layout", f); err != nil {
+		return fmt.Errorf("page %s: %w", name, err)
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(b.Bytes()) // the reader is gone if this fails
+	return nil
+}
+
+// serveStatic serves the embedded files. Their address changes with their content, so browsers may keep them.
+func (h *Handler) serveStatic(w http.ResponseWriter, r *http.Request) {
+	if r.PathValue("build") == h.pages.build {
+		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	}
+	r.URL.Path = "/" + r.PathValue("file")
+	if r.PathValue("file") == "" || strings.HasSuffix(r.URL.Path, "/") {
+		http.NotFound(w, r)
+		return
+	}
+	h.pages.static.ServeHTTP(w, r)
+}

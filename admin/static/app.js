@@ -1,0 +1,92 @@
+// What pages need beyond HTML: times in the reader's zone, lists that stay fresh without moving, and copy buttons.
+// Everything works without it, only less comfortably.
+(function () {
+  "use strict";
+
+  // Times. The server writes each moment in the zone of its source; the reader sees it in theirs, and the source's in
+  // the title.
+  var day = function (d) { return d.getFullYear() + "-" + d.getMonth() + "-" + d.getDate(); };
+  var formats = {
+    clock: { hour: "2-digit", minute: "2-digit" },
+    seconds: { hour: "2-digit", minute: "2-digit", second: "2-digit" },
+    day: { day: "numeric", month: "short" },
+    dayYear: { day: "numeric", month: "short", year: "numeric" },
+    full: { weekday: "short", day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit" }
+  };
+  var made = {};
+  var format = function (name, d) {
+    if (!made[name]) { formats[name].hourCycle = "h23"; made[name] = new Intl.DateTimeFormat(document.documentElement.lang || "en-GB", formats[name]); }
+    return made[name].format(d);
+  };
+  var units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+  var relative = new Intl.RelativeTimeFormat("en", { numeric: "always", style: "short" });
+  var fromNow = function (d) {
+    var s = Math.round((d - Date.now()) / 1000), a = Math.abs(s);
+    for (var i = 0; i < units.length; i++) {
+      if (a >= units[i][1] * (units[i][0] === "second" ? 0 : 1)) { return relative.format(Math.trunc(s / units[i][1]), units[i][0]); }
+    }
+    return "now";
+  };
+  var show = function (el) {
+    var d = new Date(el.getAttribute("datetime")), style = el.dataset.style, now = new Date(), text;
+    if (isNaN(d)) { return; }
+    if (style === "relative") { text = fromNow(d); }
+    else if (style === "full") { text = format("full", d); }
+    else {
+      text = format(style === "seconds" ? "seconds" : "clock", d);
+      if (day(d) !== day(now)) {
+        var date = format(d.getFullYear() === now.getFullYear() ? "day" : "dayYear", d);
+        text = style === "sentence" ? text + " on " + date : date + ", " + text;
+      }
+    }
+    if (el.textContent !== text) { el.textContent = text; }
+  };
+  var showAll = function (root) { root.querySelectorAll("time[datetime]").forEach(show); };
+  var progress = function () {
+    document.querySelectorAll("progress[data-from]").forEach(function (el) {
+      var from = Date.parse(el.dataset.from), to = Date.parse(el.dataset.to);
+      el.value = Math.max(0, Math.min(1, (Date.now() - from) / (to - from)));
+    });
+  };
+  showAll(document);
+  progress();
+  setInterval(function () {
+    document.querySelectorAll("time[data-style=relative]").forEach(show);
+    progress();
+  }, 1000);
+
+  // Fresh lists. A part with data-refresh is fetched again while the reader is at its top and not selecting or typing,
+  // so that nothing moves under their eyes.
+  var idle = function (el) {
+    var selection = window.getSelection();
+    return document.visibilityState === "visible" && el.getBoundingClientRect().top > -120 &&
+      !(selection && !selection.isCollapsed) && !document.querySelector("details[data-hold][open]");
+  };
+  setInterval(function () {
+    document.querySelectorAll("[data-refresh]").forEach(function (el) {
+      var note = document.getElementById("live-note"), may = idle(el);
+      if (note) { note.textContent = may ? "Updates by itself" : "Updates paused while you read"; }
+      if (may && window.htmx) { window.htmx.trigger(el, "refresh"); }
+    });
+  }, 4000);
+  // What the reader opened stays open.
+  var open = [];
+  document.addEventListener("htmx:beforeSwap", function () {
+    open = Array.from(document.querySelectorAll("details[id][open]")).map(function (d) { return d.id; });
+  });
+  document.addEventListener("htmx:afterSwap", function () {
+    open.forEach(function (id) { var d = document.getElementById(id); if (d) { d.open = true; } });
+    showAll(document);
+    progress();
+  });
+
+  document.addEventListener("click", function (e) {
+    var button = e.target.closest("[data-copy]");
+    if (!button || !navigator.clipboard) { return; }
+    navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent).then(function () {
+      var before = button.textContent;
+      button.textContent = "Copied";
+      setTimeout(function () { button.textContent = before; }, 1500);
+    });
+  });
+})();
