@@ -19,21 +19,21 @@ import (
 // document is then as much as could be read.
 func Parse(data []byte) (Document, error) {
 	doc, lines, problems := decodeLines(data)
-	if doc.Format != 0 || len(doc.Fields) > 0 {
-		named := map[[2]any]bool{}
-		for _, p := range problems {
-			named[[2]any{p.Row, p.Key}] = true
+	if lines == nil && len(problems) > 0 {
+		return doc, problems
+	}
+	unread := slices.Clone(problems)
+	for _, p := range doc.Problems() {
+		// What could not be read is absent; saying so again would only distract.
+		if slices.ContainsFunc(unread, func(u Problem) bool {
+			return u.Row == p.Row && (u.Key == p.Key || strings.HasPrefix(u.Key, p.Key+"."))
+		}) {
+			continue
 		}
-		for _, p := range doc.Problems() {
-			// What could not be read is absent; saying so again would only distract.
-			if named[[2]any{p.Row, p.Key}] {
-				continue
-			}
-			if p.Row > 0 && p.Row <= len(lines) {
-				p.Line = lines[p.Row-1]
-			}
-			problems = append(problems, p)
+		if p.Row > 0 && p.Row <= len(lines) {
+			p.Line = lines[p.Row-1]
 		}
+		problems = append(problems, p)
 	}
 	if len(problems) > 0 {
 		slices.SortStableFunc(problems, func(a, b Problem) int { return a.Row - b.Row })
@@ -47,7 +47,7 @@ func decode(data []byte) (Document, Problems) {
 	return doc, problems
 }
 
-// decodeLines reads the structure of a document and tells the line of each row.
+// decodeLines reads the structure of a document and tells the line of each row; lines is nil if there are no rows to read.
 func decodeLines(data []byte) (doc Document, lines []int, problems Problems) {
 	if len(data) > maxDocument {
 		return doc, nil, Problems{{Text: fmt.Sprintf("The document has %d bytes; %d is the most.", len(data), maxDocument)}}
