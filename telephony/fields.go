@@ -3,11 +3,11 @@ package telephony
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -22,10 +22,19 @@ type Fields struct {
 
 // NewFields wraps a decoded object. Where keys differ only by case or white space, the one in lower case wins.
 func NewFields(m map[string]any) *Fields {
-	f := &Fields{values: make(map[string]any, len(m)), taken: map[string]bool{}}
-	for _, k := range slices.Sorted(maps.Keys(m)) {
+	f := &Fields{values: make(map[string]any, len(m)), taken: make(map[string]bool, len(m))}
+	var odd []string
+	for k, v := range m {
+		if strings.ToLower(strings.TrimSpace(k)) == k {
+			f.values[k] = v
+		} else {
+			odd = append(odd, k)
+		}
+	}
+	slices.Sort(odd)
+	for _, k := range odd {
 		name := strings.ToLower(strings.TrimSpace(k))
-		if _, ok := f.values[name]; !ok || k == name {
+		if _, ok := f.values[name]; !ok {
 			f.values[name] = m[k]
 		}
 	}
@@ -194,6 +203,25 @@ func parseTime(s string, loc *time.Location) (time.Time, bool) {
 	return time.Time{}, false
 }
 
+// zones caches what Zone found; there are some hundreds at most.
+var zones sync.Map
+
+// Zone returns the IANA time zone that a request names, nil for one that does not exist. It reads each once.
+func Zone(name string) *time.Location {
+	if name == "" || name == "Local" || len(name) > 64 {
+		return nil
+	}
+	if loc, ok := zones.Load(name); ok {
+		return loc.(*time.Location)
+	}
+	loc, err := time.LoadLocation(name)
+	if err != nil {
+		return nil
+	}
+	zones.Store(name, loc)
+	return loc
+}
+
 // longestList bounds what Strings reads; nobody sets more tags.
 const longestList = 1000
 
@@ -253,18 +281,24 @@ const (
 // Rest returns the fields that were not read and are not blank, nil if there are none. It is bounded: at most 200
 // fields, each of at most 4 KB, where longer ones are cut text. What was cut is said under RestNote.
 func (f *Fields) Rest() map[string]any {
-	out := map[string]any{}
+	var names []string
+	for k, v := range f.values {
+		if !f.taken[k] && !Blank(v) {
+			names = append(names, k)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	slices.Sort(names)
+	out := make(map[string]any, min(len(names), restKeys)+1)
 	left, shortened := 0, 0
-	for _, k := range slices.Sorted(maps.Keys(f.values)) {
-		v := f.values[k]
-		switch {
-		case f.taken[k] || Blank(v):
-			continue
-		case len(out) >= restKeys || len(k) > restKey:
+	for _, k := range names {
+		if len(out) >= restKeys || len(k) > restKey {
 			left++
 			continue
 		}
-		kept, whole := bounded(v)
+		kept, whole := bounded(f.values[k])
 		if !whole {
 			shortened++
 		}
@@ -272,9 +306,6 @@ func (f *Fields) Rest() map[string]any {
 	}
 	if left+shortened > 0 {
 		out[RestNote] = fmt.Sprintf("%d fields were left out and %d were cut because they are too many or too long; the receipt has them whole.", left, shortened)
-	}
-	if len(out) == 0 {
-		return nil
 	}
 	return out
 }

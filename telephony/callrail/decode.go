@@ -151,10 +151,8 @@ func (d *decoder) start(zone string) time.Time {
 
 // location is the company's time zone, for times that carry no offset.
 func (d *decoder) location(zone string) *time.Location {
-	if zone != "" && len(zone) <= 64 {
-		if loc, err := time.LoadLocation(zone); err == nil && loc != time.Local {
-			return loc
-		}
+	if loc := telephony.Zone(zone); loc != nil {
+		return loc
 	}
 	return d.settings.Location
 }
