@@ -12,19 +12,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const reference = "../docs/mapping-language.md"
+const referencePath = "../docs/mapping-language.md"
 
 var fence = regexp.MustCompile("(?ms)^```(\\w+(?: \\w+)?)\n(.*?)^```$")
 
 // TestReference runs the examples of the reference: each yaml document must give the json that follows it, and each line
 // of an expr block its value. The tables of fields and functions are made from the code; go test -update rewrites them.
 func TestReference(t *testing.T) {
-	data, err := os.ReadFile(reference)
+	data, err := os.ReadFile(referencePath)
 	require.NoError(t, err)
 	doc := string(data)
 	tables := section(section(doc, "functions", functionTable()), "fields", fieldTable())
 	if *update {
-		require.NoError(t, os.WriteFile(reference, []byte(tables), 0o644))
+		require.NoError(t, os.WriteFile(referencePath, []byte(tables), 0o644))
 		doc = tables
 	}
 	require.Equal(t, tables, doc, "run go test ./mappings -update")
