@@ -68,12 +68,25 @@ func (db *DB) InsertReceipts(ctx context.Context, rs []records.Receipt) error {
 			states, reasons, details = append(states, r.Result.State), append(reasons, r.Result.Reason), append(details, r.Result.Detail)
 		}
 	}
-	_, err := db.pool.Exec(ctx, insertReceipts, ids, workspaces, sources, received, methods, events, queries, headers, bodies, verdict,
-		refused, states, reasons, details)
+	var err error
+	for range 3 {
+		_, err = db.pool.Exec(ctx, insertReceipts, ids, workspaces, sources, received, methods, events, queries, headers, bodies, verdict,
+			refused, states, reasons, details)
+		if !movedDay(err) {
+			break
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("store receipts: %w", storeError(err))
 	}
 	return nil
+}
+
+// movedDay tells that the day of a receipt got its partition just while the receipt was on its way into the default one,
+// which no longer takes it. The next try finds the new partition.
+func movedDay(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "23514" && pg.ConstraintName == ""
 }
 
 func orNoBytes(b []byte) []byte {
