@@ -106,6 +106,13 @@ func TestPayload(t *testing.T) {
 	require.Equal(t, id[0], id[1], "a repetition has the same id")
 	require.NotEqual(t, id[1], id[2], "another revision has another")
 	require.NotContains(t, id[0], ".")
+	same := w
+	same.Key = "another"
+	_, err = session.WriteCall(t.Context(), same)
+	require.NoError(t, err)
+	require.NotEqual(t, id[2], id[3], "so has another call of the same revision")
+	_, err = session.WriteCall(t.Context(), w)
+	require.NoError(t, err)
 	require.JSONEq(t, `"call.upserted"`, string(body["type"]))
 	require.True(t, strings.HasPrefix(string(body["data"]), `{"delivery_key":"key","id":"key",`), string(body["data"]))
 	require.Contains(t, string(body["data"]), `"note":"<b>"`)
