@@ -118,16 +118,15 @@ type rig struct {
 
 func newRig(t testing.TB, change ...func(*records.Source)) *rig {
 	t.Helper()
-	url := pgtest.New(t)
-	db, err := postgres.Open(t.Context(), url, plainSealer{}, postgres.Options{})
-	require.NoError(t, err)
-	t.Cleanup(db.Close)
-	pool, err := pgxpool.New(t.Context(), url)
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
-	r := &rig{t: t, db: db, pool: pool, to: &workflowsFake{}}
+	return newRigOn(t, pgtest.New(t), change...)
+}
+
+// newRigOn makes the rig on a migrated database.
+func newRigOn(t testing.TB, url string, change ...func(*records.Source)) *rig {
+	t.Helper()
+	r := (&rig{t: t}).reopen(url)
 	ws := newUUID()
-	require.NoError(t, db.CreateWorkspace(t.Context(), records.Workspace{ID: ws, Name: "Acme"}))
+	require.NoError(t, r.db.CreateWorkspace(t.Context(), records.Workspace{ID: ws, Name: "Acme"}))
 	r.source = records.Source{
 		ID: newUUID(), WorkspaceID: ws, Provider: "testphone", Name: "Phone", Token: "tok_" + newUUID(), Policy: "complete",
 		Window: 20 * time.Minute, Quiet: 5 * time.Second, Stale: 4 * time.Hour, Secrets: map[string]string{}, Config: map[string]string{},
@@ -135,12 +134,32 @@ func newRig(t testing.TB, change ...func(*records.Source)) *rig {
 	for _, f := range change {
 		f(&r.source)
 	}
-	require.NoError(t, db.CreateSource(t.Context(), r.source))
+	require.NoError(t, r.db.CreateSource(t.Context(), r.source))
 	r.crm = records.Connection{ID: newUUID(), WorkspaceID: ws, Connector: "webhook", Name: "CRM"}
-	require.NoError(t, db.CreateConnection(t.Context(), r.crm))
-	r.dir = NewDirectory(db, telephony.NewRegistry(testPhone{}))
-	r.relay = r.newRelay(RelayOptions{})
+	require.NoError(t, r.db.CreateConnection(t.Context(), r.crm))
 	return r
+}
+
+// reopen is r in a new process, on the database at url.
+func (r *rig) reopen(url string) *rig {
+	t := r.t
+	t.Helper()
+	db, err := postgres.Open(t.Context(), url, plainSealer{}, postgres.Options{})
+	require.NoError(t, err)
+	t.Cleanup(db.Close)
+	pool, err := pgxpool.New(t.Context(), url)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	n := *r
+	n.db, n.pool, n.to = db, pool, &workflowsFake{}
+	n.restart()
+	return &n
+}
+
+// restart forgets what the process remembered of sources and connections.
+func (r *rig) restart() {
+	r.dir = NewDirectory(r.db, telephony.NewRegistry(testPhone{}))
+	r.relay = r.newRelay(RelayOptions{})
 }
 
 func (r *rig) newRelay(opts RelayOptions) *Relay {
@@ -311,3 +330,10 @@ func recorded(id string) call.Event {
 func conn(value string) call.Alias { return call.Alias{Kind: "connection", Value: value} }
 
 func events(e ...call.Event) []call.Event { return e }
+
+func mustJSON(t testing.TB, v any) []byte {
+	t.Helper()
+	data, err := json.Marshal(v)
+	require.NoError(t, err)
+	return data
+}

@@ -213,8 +213,7 @@ func TestReplayHeals(t *testing.T) {
 
 	r.source.Secrets = map[string]string{"key": "new"}
 	require.NoError(t, r.db.UpdateSource(t.Context(), r.source))
-	r.dir = NewDirectory(r.db, r.dir.providers)
-	r.relay = r.newRelay(RelayOptions{})
+	r.restart()
 	done, err = r.relay.Replay(t.Context(), r.source.WorkspaceID, bad.ID)
 	require.NoError(t, err)
 	require.Equal(t, "applied", done.State)

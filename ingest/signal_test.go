@@ -74,15 +74,13 @@ func TestLanesFollowSourceAndConnection(t *testing.T) {
 
 	r.source.Connections = []string{early.ID}
 	require.NoError(t, r.db.UpdateSource(t.Context(), r.source))
-	r.dir = NewDirectory(r.db, r.dir.providers)
-	r.relay = r.newRelay(RelayOptions{})
+	r.restart()
 	r.say(ended("c2"))
 	require.Len(t, r.to.of(r.callBy("id", "c2").id)[0].Lanes, 1)
 
 	r.source.Connections = []string{}
 	require.NoError(t, r.db.UpdateSource(t.Context(), r.source))
-	r.dir = NewDirectory(r.db, r.dir.providers)
-	r.relay = r.newRelay(RelayOptions{})
+	r.restart()
 	r.say(ended("c3"))
 	c := r.callBy("id", "c3")
 	require.Empty(t, r.to.of(c.id))
