@@ -319,11 +319,11 @@ func (r *refuser) binary(n *ast.BinaryNode) {
 	case "..", "**", "^":
 		r.fail(n, "", "The operator %s is not part of the language.", n.Operator)
 	case "matches":
-		pattern, ok := n.Right.(*ast.StringNode)
+		fixed, ok := n.Right.(*ast.StringNode)
 		if !ok {
 			r.fail(n, "", "The pattern of matches must be a fixed text.")
-		} else if _, err := regexp.Compile(pattern.Value); err != nil || len(pattern.Value) > 500 {
-			r.fail(n.Right, "", "This is no regular expression, or one that is too long.")
+		} else if _, err := compilePattern(fixed.Value); err != nil {
+			r.fail(n.Right, "", "This is no regular expression, or one that is too large.")
 		}
 	case "+", "-":
 		if isTime(n.Left) || isTime(n.Right) {

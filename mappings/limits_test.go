@@ -34,6 +34,7 @@ func TestRunawayExpressionsAreStopped(t *testing.T) {
 		`join(map(tags, note))`,
 		`filter(tags, note contains "zzz")`,
 		`filter(tags, note matches "(a*)*b(x|y|z)*$")`,
+		`transcription.text matches "(\\pL?){300}[0-9]$"`,
 		`map(tags, upper(transcription.text))`,
 		`replace(note, "<", note)`,
 		`lines(map(agents, note))`,
@@ -96,6 +97,15 @@ func TestShortenProperties(t *testing.T) {
 			t.Fatalf("%q is no beginning of %q", out, s)
 		}
 	})
+}
+
+func TestHTMLIsNotCutInsideTagsAndEntities(t *testing.T) {
+	t.Parallel()
+	s := `a&amp;b<br>c&#39;<a href="https://a.example">d</a> & e`
+	for limit := 1; limit < len(s); limit++ {
+		out, _ := shorten(s, limit, true)
+		require.NotRegexp(t, `&[^; ]*…$|<[^>]*…$`, out)
+	}
 }
 
 func TestWholeNumbersDoNotWrap(t *testing.T) {

@@ -5,8 +5,8 @@ import (
 	"math"
 	"math/bits"
 	"regexp"
+	"regexp/syntax"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -53,21 +53,52 @@ var operators = map[string]func(args ...any) (any, error){
 	"$contains": func(a ...any) (any, error) { return textual(a, strings.Contains) },
 	"$starts":   func(a ...any) (any, error) { return textual(a, strings.HasPrefix) },
 	"$ends":     func(a ...any) (any, error) { return textual(a, strings.HasSuffix) },
-	"$matches": func(a ...any) (any, error) {
-		return textual(a, func(s, pattern string) bool { return compiledPattern(pattern).MatchString(s) })
-	},
+	"$matches":  matches,
 }
 
-// patterns caches regular expressions: they are fixed texts of documents, few and checked.
-var patterns sync.Map
+// pattern is a compiled regular expression. Its cost is the work for each byte of text: the engine's time is linear in the
+// text, but also in the size of the compiled pattern, which a{1000} makes large.
+type pattern struct {
+	re   *regexp.Regexp
+	cost int
+}
 
-func compiledPattern(pattern string) *regexp.Regexp {
-	if re, ok := patterns.Load(pattern); ok {
-		return re.(*regexp.Regexp)
+// maxPattern is the most instructions of a compiled pattern.
+const maxPattern = 2000
+
+func compilePattern(source string) (*pattern, error) {
+	parsed, err := syntax.Parse(source, syntax.Perl)
+	if err != nil {
+		return nil, err
 	}
-	re := regexp.MustCompile(pattern)
-	patterns.Store(pattern, re)
-	return re
+	prog, err := syntax.Compile(parsed.Simplify())
+	if err != nil {
+		return nil, err
+	}
+	if len(prog.Inst) > maxPattern {
+		return nil, valueError("The regular expression is too large.")
+	}
+	re, err := regexp.Compile(source)
+	if err != nil {
+		return nil, err
+	}
+	return &pattern{re: re, cost: max(8, len(prog.Inst)/4)}, nil
+}
+
+// matches gets its pattern compiled, from the patcher.
+func matches(a ...any) (any, error) {
+	p, ok := a[2].(*pattern)
+	if !ok {
+		return nil, valueError("The pattern is no regular expression.")
+	}
+	s, ok, err := asText(a[1])
+	if err != nil || !ok {
+		return false, err
+	}
+	if err := a[0].(*run).charge(len(s) * p.cost); err != nil {
+		return nil, err
+	}
+	return p.re.MatchString(s), nil
 }
 
 // member is v.key or v[key]; nil for whatever is absent.

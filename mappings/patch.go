@@ -59,7 +59,7 @@ func (p patcher) Visit(node *ast.Node) {
 
 var binaryOps = map[string]string{
 	"==": "$eq", "<": "$lt", "<=": "$le", ">": "$gt", ">=": "$ge", "+": "$add", "-": "$sub", "*": "$mul", "/": "$div", "%": "$mod",
-	"in": "$in", "contains": "$contains", "startsWith": "$starts", "endsWith": "$ends", "matches": "$matches",
+	"in": "$in", "contains": "$contains", "startsWith": "$starts", "endsWith": "$ends",
 }
 
 func (p patcher) binary(node *ast.Node, n *ast.BinaryNode) {
@@ -68,6 +68,13 @@ func (p patcher) binary(node *ast.Node, n *ast.BinaryNode) {
 		n.Left, n.Right = opCall("$true", n.Left), opCall("$true", n.Right)
 	case "!=":
 		ast.Patch(node, &ast.UnaryNode{Operator: "not", Node: opCall("$eq", n.Left, n.Right)})
+	case "matches":
+		// The checker has refused patterns that are not fixed texts, or do not compile.
+		if fixed, ok := n.Right.(*ast.StringNode); ok {
+			if compiled, err := compilePattern(fixed.Value); err == nil {
+				ast.Patch(node, opCall("$matches", n.Left, &ast.ConstantNode{Value: compiled}))
+			}
+		}
 	default:
 		if op, ok := binaryOps[n.Operator]; ok {
 			ast.Patch(node, opCall(op, n.Left, n.Right))

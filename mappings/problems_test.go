@@ -69,6 +69,7 @@ func TestExpressionProblems(t *testing.T) {
 		`sortBy(tags, #)`:                     "There is no function sortBy",
 		`note matches note`:                   "must be a fixed text",
 		`note matches "("`:                    "no regular expression",
+		`note matches "(a{500}){20}"`:         "no regular expression",
 		`upper(talk_seconds)`:                 "upper takes a text here, not a number.",
 		`truncate(note)`:                      "truncate has too few values: truncate(text, n).",
 		`upper(note, note)`:                   "upper has too many values: upper(text).",
