@@ -78,7 +78,7 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) error
 // All reads every page of a list.
 func All[T any](ctx context.Context, c *Client, path string, query url.Values) ([]T, error) {
 	var all []T
-	q := url.Values{}
+	q := url.Values{"limit": {"200"}}
 	for name, values := range query {
 		q[name] = values
 	}

@@ -79,9 +79,18 @@ func (p *program) start(ctx context.Context) error {
 		*asked = true
 		process.Kill()
 		p.process = nil
-		return fmt.Errorf("devstack: start %s: %w; its log is %s", p.name, err, p.log)
+		return fmt.Errorf("devstack: start %s: %w; its log is %s and ends with:\n%s", p.name, err, p.log, tail(p.log))
 	}
 	return nil
+}
+
+// tail is the end of a file.
+func tail(name string) string {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text[max(0, len(text)-2000):])
 }
 
 // await returns when the process works.
