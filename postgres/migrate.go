@@ -144,3 +144,25 @@ func apply(ctx context.Context, conn *pgx.Conn, m migration) error {
 	}
 	return nil
 }
+
+// CheckSchema returns an error that says what to do if the database has not the schema of this binary.
+func (db *DB) CheckSchema(ctx context.Context) error {
+	want, err := SchemaVersion()
+	if err != nil {
+		return err
+	}
+	var table *string
+	if err := db.pool.QueryRow(ctx, "select to_regclass('schema_migrations')::text").Scan(&table); err != nil {
+		return fmt.Errorf("postgres: read the schema's version: %w", err)
+	}
+	have := 0
+	if table != nil {
+		if err := db.pool.QueryRow(ctx, "select coalesce(max(version), 0) from schema_migrations").Scan(&have); err != nil {
+			return fmt.Errorf("postgres: read the schema's version: %w", err)
+		}
+	}
+	if have < want {
+		return fmt.Errorf("postgres: the database is at version %d of the schema and this binary needs %d: run callsync migrate", have, want)
+	}
+	return nil
+}

@@ -1,0 +1,24 @@
+package main
+
+import (
+	"github.com/callsync/callsync/connectors"
+	"github.com/callsync/callsync/connectors/hubspot"
+	"github.com/callsync/callsync/connectors/webhook"
+	"github.com/callsync/callsync/telephony"
+	"github.com/callsync/callsync/telephony/callrail"
+)
+
+// providers are the kinds of phone systems this binary understands; a new one is a package and a line here.
+func providers() telephony.Registry {
+	return telephony.NewRegistry(
+		callrail.New(),
+	)
+}
+
+// crms are the kinds of CRMs this binary writes to; a new one is a package and a line here.
+func crms() connectors.Registry {
+	return connectors.NewRegistry(
+		hubspot.New(),
+		webhook.New(),
+	)
+}

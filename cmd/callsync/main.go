@@ -1,0 +1,84 @@
+// Command callsync is the product: it receives the webhooks of phone systems and writes calls into CRMs.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/callsync/callsync/internal/config"
+	"github.com/callsync/callsync/internal/secretbox"
+	"github.com/callsync/callsync/internal/telemetry"
+	"github.com/callsync/callsync/postgres"
+)
+
+const usage = `callsync brings every call of a phone system into the CRM, once.
+
+Usage: callsync COMMAND
+
+Commands:
+  serve     receive webhooks, apply them, signal workflows; serve the API and the UI
+  worker    run the workflows and deliver calls to CRMs
+  migrate   bring the database's schema up to date
+  keygen    print a value for CALLSYNC_SECRET_KEYS
+  version   print the version
+
+All configuration comes from the environment: see docs/configuration.md.
+`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "callsync:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	if len(args) != 1 {
+		fmt.Fprint(out, usage)
+		return errors.New("name one command")
+	}
+	switch args[0] {
+	case "serve":
+		return serve(ctx)
+	case "worker":
+		return work(ctx)
+	case "migrate":
+		return migrate(ctx, out)
+	case "keygen":
+		_, err := fmt.Fprintln(out, secretbox.Generate("k1"))
+		return err
+	case "version":
+		b := telemetry.Build()
+		_, err := fmt.Fprintf(out, "callsync %s (%s, %s)\n", b.Version, b.Revision, b.Go)
+		return err
+	case "help", "-h", "--help":
+		_, err := fmt.Fprint(out, usage)
+		return err
+	}
+	fmt.Fprint(out, usage)
+	return fmt.Errorf("there is no command %q", args[0])
+}
+
+func migrate(ctx context.Context, out io.Writer) error {
+	cfg, err := config.Load(config.Migrate)
+	if err != nil {
+		return err
+	}
+	from, to, err := postgres.Migrate(ctx, cfg.Database.URL.Reveal())
+	if err != nil {
+		return err
+	}
+	if from == to {
+		_, err = fmt.Fprintf(out, "the schema is up to date (version %d)\n", to)
+	} else {
+		_, err = fmt.Fprintf(out, "the schema went from version %d to %d\n", from, to)
+	}
+	return err
+}

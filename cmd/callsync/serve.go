@@ -1,0 +1,181 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/callsync/callsync/admin"
+	"github.com/callsync/callsync/ingest"
+	"github.com/callsync/callsync/internal/config"
+	"github.com/callsync/callsync/internal/secretbox"
+	"github.com/callsync/callsync/internal/telemetry"
+	"github.com/callsync/callsync/internal/temporalx"
+	"github.com/callsync/callsync/postgres"
+	"github.com/callsync/callsync/workflows"
+)
+
+// serve receives webhooks, applies them, signals workflows, and serves API and UI until ctx ends. Then it takes nothing
+// new, answers what it has, and stops when all of that is stored.
+func serve(ctx context.Context) error {
+	p, err := start(ctx, config.Serve)
+	if err != nil {
+		return err
+	}
+	defer p.db.Close()
+	if err := p.bootstrap(ctx); err != nil {
+		return err
+	}
+	options, err := p.temporal()
+	if err != nil {
+		return err
+	}
+	// Lazy: webhooks are taken in while Temporal is away, and signalled when it is back.
+	cl, err := temporalx.Lazy(options)
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+
+	in, cfg := ingest.NewMetrics(p.metrics), p.cfg.Intake
+	dir := ingest.NewDirectory(p.db, providers())
+	var spool *ingest.Spool
+	if cfg.SpoolDir != "" {
+		if spool, err = ingest.OpenSpool(cfg.SpoolDir, cfg.SpoolMaxBytes, in, p.log); err != nil {
+			return err
+		}
+		defer spool.Close()
+	}
+	var relay *ingest.Relay
+	batcher := ingest.NewBatcher(p.db, spool, ingest.BatcherOptions{}, in, p.log, func() { relay.Wake() })
+	relay = ingest.NewRelay(p.db, dir, workflows.Signaller{Client: cl}, ingest.RelayOptions{
+		Appliers: cfg.RelayWorkers, Batch: cfg.RelayBatch, Signals: cfg.SignalConcurrency,
+		Grace: cfg.SweepGrace, Sweep: cfg.SweepInterval, Busy: batcher.Busy,
+	}, in, p.log)
+
+	pages, err := admin.New(admin.Deps{
+		Store: p.db, Providers: providers(), Connectors: crms(), Replayer: actions{relay}, Resyncer: actions{relay},
+		Transport: p.transport(), CheckHost: p.checkHost(), PublicURL: p.cfg.HTTP.PublicURL,
+		Version: telemetry.Build().Version, Log: p.log,
+	})
+	if err != nil {
+		return err
+	}
+	defer pages.Close()
+
+	var stopping atomic.Bool
+	ready := func(ctx context.Context) error {
+		if stopping.Load() {
+			return errStopping
+		}
+		return p.db.Ping(ctx)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/hooks/", ingest.NewReceiver(dir, batcher, ingest.ReceiverOptions{MaxBody: p.cfg.HTTP.MaxBodyBytes}, in, p.log))
+	mux.Handle("/", pages)
+	failed := make(chan error, 2)
+	operations := mux
+	if addr := p.cfg.HTTP.MetricsAddr; addr != "" {
+		operations = http.NewServeMux()
+		stop, err := p.listen(addr, ingest.NewServer(addr, operations), failed)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = stop(context.WithoutCancel(ctx)) }()
+	}
+	p.operations(operations, ready)
+
+	// The background outlives ctx: what the last requests store is still applied.
+	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopBackground()
+	var wg sync.WaitGroup
+	wg.Go(func() { relay.Run(background) })
+	wg.Go(func() { ingest.NewSweeper(relay).Run(background) })
+	wg.Go(func() {
+		ingest.MaintainPartitions(background, p.db, time.Duration(cfg.RetentionDays)*24*time.Hour, p.log)
+	})
+	wg.Go(func() { p.expireSessions(background) })
+	if spool != nil {
+		wg.Go(func() { spool.Drain(background, p.db, relay.Wake) })
+	}
+
+	stopHTTP, err := p.listen(p.cfg.HTTP.Addr, ingest.NewServer(p.cfg.HTTP.Addr, telemetry.NewHTTPMetrics(p.metrics).Wrap(mux)), failed)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		p.log.Info("stopping: answering what has arrived")
+	case err = <-failed:
+	}
+	stopping.Store(true)
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.cfg.Process.ShutdownTimeout)
+	defer cancel()
+	err = errors.Join(err, stopHTTP(end), batcher.Close(end))
+	stopBackground()
+	wg.Wait()
+	return err
+}
+
+// bootstrap makes the first workspace, its admin and the bootstrap token. A token that was made up is shown once.
+func (p *process) bootstrap(ctx context.Context) error {
+	s := p.cfg.Secrets
+	token, madeUp := s.AdminToken.Reveal(), false
+	if token == "" {
+		token, madeUp = secretbox.NewToken(), true
+	}
+	in := postgres.BootstrapInput{WorkspaceName: "Default", TokenHash: secretbox.HashToken(token), OnlyFirstToken: madeUp, Email: s.AdminEmail}
+	if s.AdminEmail != "" {
+		hash, err := secretbox.HashPassword(s.AdminPassword.Reveal())
+		if err != nil {
+			return fmt.Errorf("hash the admin's password: %w", err)
+		}
+		in.PasswordHash = hash
+	}
+	made, err := p.db.EnsureBootstrap(ctx, in)
+	if err != nil {
+		return err
+	}
+	if madeUp && made.NewToken {
+		// The one place where a token is printed, and only the one that nobody else knows yet.
+		fmt.Fprintf(os.Stderr, "callsync: the API token of the bootstrap admin, shown this once: %s\n", token)
+	}
+	return nil
+}
+
+func (p *process) expireSessions(ctx context.Context) {
+	for {
+		if _, err := p.db.DeleteExpiredSessions(ctx); err != nil && ctx.Err() == nil {
+			p.log.Warn("expired sessions could not be deleted", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Hour):
+		}
+	}
+}
+
+func (p *process) checkHost() func(string) error {
+	if p.cfg.HTTP.AllowPrivateHosts {
+		return func(string) error { return nil }
+	}
+	return admin.RefusePrivateHost
+}
+
+// actions is the relay as the pages see it.
+type actions struct{ *ingest.Relay }
+
+func (a actions) Replay(ctx context.Context, workspaceID, receiptID string) error {
+	_, err := a.Relay.Replay(ctx, workspaceID, receiptID)
+	return err
+}
+
+func (a actions) SyncNow(ctx context.Context, workspaceID, callID string, _ []string) error {
+	return a.Sync(ctx, workspaceID, callID)
+}

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/callsync/callsync/activities"
+	"github.com/callsync/callsync/internal/config"
+	"github.com/callsync/callsync/internal/telemetry"
+	"github.com/callsync/callsync/internal/temporalx"
+	"github.com/callsync/callsync/workflows"
+)
+
+// work runs the workflows and the deliveries until ctx ends; then it finishes the attempts under way.
+func work(ctx context.Context) error {
+	p, err := start(ctx, config.Worker)
+	if err != nil {
+		return err
+	}
+	defer p.db.Close()
+	failed := make(chan error, 8)
+	var working atomic.Bool
+	if addr := p.cfg.HTTP.MetricsAddr; addr != "" {
+		mux := http.NewServeMux()
+		p.operations(mux, func(ctx context.Context) error {
+			if !working.Load() {
+				return errStarting
+			}
+			return p.db.Ping(ctx)
+		})
+		stop, err := p.listen(addr, &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}, failed)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = stop(context.WithoutCancel(ctx)) }()
+	}
+	options, err := p.temporal()
+	if err != nil {
+		return err
+	}
+	cl, err := temporalx.Dial(ctx, options)
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+
+	kinds := crms()
+	deliveries := &activities.Delivery{
+		Store: p.db, Connectors: kinds, Transport: p.transport(), PublicURL: p.cfg.HTTP.PublicURL, Log: p.log,
+		Observe: deliveryMetrics(p.metrics),
+	}
+	temporalx.SetWorkflowCache(p.cfg.Delivery.StickyCache)
+	fatal := func(err error) { failed <- fmt.Errorf("worker: %w", err) }
+	workerOptions := temporalx.WorkerOptions{Deployment: p.cfg.Delivery.Deployment, BuildID: telemetry.Build().Revision, OnFatal: fatal}
+	main := temporalx.NewWorker(cl, workflows.TaskQueue, workerOptions)
+	main.RegisterWorkflowWithOptions(workflows.CallSync, workflow.RegisterOptions{Name: workflows.CallSyncName})
+	workers := []worker.Worker{main}
+	for _, info := range kinds.Infos() {
+		workerOptions.ActivitiesOnly, workerOptions.Activities = true, p.cfg.Delivery.Concurrency
+		w := temporalx.NewWorker(cl, workflows.ConnectorQueue(info.ID), workerOptions)
+		w.RegisterActivityWithOptions(deliveries, activity.RegisterOptions{})
+		workers = append(workers, w)
+	}
+	for i, w := range workers {
+		if err := w.Start(); err != nil {
+			stopAll(workers[:i])
+			return fmt.Errorf("start a worker: %w", err)
+		}
+	}
+	working.Store(true)
+	p.log.Info("working", "connectors", len(kinds))
+	select {
+	case <-ctx.Done():
+		p.log.Info("stopping: finishing the deliveries under way")
+	case err = <-failed:
+	}
+	stopAll(workers)
+	return err
+}
+
+// stopAll stops the workers side by side: each waits for what it has under way.
+func stopAll(workers []worker.Worker) {
+	done := make(chan struct{})
+	for _, w := range workers {
+		go func() { w.Stop(); done <- struct{}{} }()
+	}
+	for range workers {
+		<-done
+	}
+}
+
+// deliveryMetrics counts attempts by connector, outcome and class of error, none of which can grow without bound.
+func deliveryMetrics(reg prometheus.Registerer) func(connector, outcome, class string, took time.Duration) {
+	attempts := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "callsync_delivery_attempts_total", Help: "Attempts to deliver a call, by outcome and class of error.",
+	}, []string{"connector", "outcome", "class"})
+	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "callsync_delivery_seconds", Help: "How long an attempt to deliver a call takes.",
+		Buckets: prometheus.ExponentialBuckets(0.005, 2, 12),
+	}, []string{"connector"})
+	reg.MustRegister(attempts, seconds)
+	return func(connector, outcome, class string, took time.Duration) {
+		attempts.WithLabelValues(connector, outcome, class).Inc()
+		seconds.WithLabelValues(connector).Observe(took.Seconds())
+	}
+}
