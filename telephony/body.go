@@ -21,9 +21,9 @@ const (
 	publicDeep    = "The request is nested deeper than any phone system's."
 )
 
-// ReadBody reads a request's body into fields: a JSON object, or a form (whatever Content-Type says: several phone
-// systems are wrong about it). An empty body has no fields. Everything is cleaned (see CleanText) and numbers keep their
-// text. Errors are *UnreadableError and hold nothing of the body.
+// ReadBody reads a request's body into fields: a JSON object, also as the only one of a list or inside JSON text, or a
+// form (whatever Content-Type says: several phone systems are wrong about it). An empty body has no fields. Everything is cleaned (see CleanText) and numbers keep their text. Errors are
+// *UnreadableError and hold nothing of the body.
 func ReadBody(r Request) (*Fields, error) {
 	body := bytes.TrimPrefix(r.Body, []byte("\xEF\xBB\xBF"))
 	skipped := len(r.Body) - len(body)
@@ -55,6 +55,10 @@ func ReadBody(r Request) (*Fields, error) {
 	if _, err := d.Token(); err != io.EOF {
 		return nil, &UnreadableError{Where: at(int(d.InputOffset())), Public: publicNotJSON, Err: errors.New("data after the JSON value")}
 	}
+	v = Embedded(v)
+	if list, ok := v.([]any); ok && len(list) == 1 {
+		v = list[0]
+	}
 	object, ok := v.(map[string]any)
 	if !ok {
 		return nil, &UnreadableError{Where: at(0), Public: publicNotJSON, Err: errors.New("not a JSON object")}
@@ -64,29 +68,37 @@ func ReadBody(r Request) (*Fields, error) {
 
 // ReadQuery reads a request's query string into fields.
 func ReadQuery(r Request) (*Fields, error) {
-	// Phone systems append "?a=b" to URLs that have a query already.
-	return readForm(strings.ReplaceAll(r.RawQuery, "?", "&"), "query")
+	return readForm(splitAtQuestions(r.RawQuery), "query")
+}
+
+// splitAtQuestions separates at a second "?" as at "&": phone systems append "?a=b" to URLs that have a query already.
+// One inside a value that is a URL belongs to that URL.
+func splitAtQuestions(raw string) string {
+	if strings.IndexByte(raw, '?') < 0 {
+		return raw
+	}
+	out, begin := []byte(raw), 0
+	for i, c := range out {
+		switch c {
+		case '&', '=':
+			begin = i + 1
+		case '?':
+			value := strings.ToLower(raw[begin:min(i, begin+len("https%3a"))])
+			if !strings.HasPrefix(value, "http:") && !strings.HasPrefix(value, "https:") && !strings.HasPrefix(value, "http%3a") && !strings.HasPrefix(value, "https%3a") {
+				out[i], begin = '&', i+1
+			}
+		}
+	}
+	return string(out)
 }
 
 func readForm(s, where string) (*Fields, error) {
-	values, err := url.ParseQuery(s)
+	// A semicolon separates nothing; package url refuses it.
+	values, err := url.ParseQuery(strings.ReplaceAll(s, ";", "%3B"))
 	if err != nil {
 		return nil, &UnreadableError{Where: where, Public: "The request is neither JSON nor a readable form.", Err: errors.New("invalid form encoding")}
 	}
-	m := make(map[string]any, len(values))
-	for k, list := range values {
-		// Repeated keys are a list only where the key says so; otherwise the last counts, as in JSON.
-		if strings.HasSuffix(k, "[]") {
-			all := make([]any, len(list))
-			for i := range list {
-				all[i] = list[i]
-			}
-			m[strings.TrimSuffix(k, "[]")] = all
-			continue
-		}
-		m[k] = list[len(list)-1]
-	}
-	return NewFields(cleanObject(m)), nil
+	return NewFields(cleanObject(nest(values))), nil
 }
 
 // looksLikeForm tells a form from broken JSON, so that the latter gets the better error.

@@ -21,6 +21,9 @@ func TestReadBody(t *testing.T) {
 	}{
 		"empty":       {" \r\n", "", func(t *testing.T, f *Fields) { require.Zero(t, f.Len()) }},
 		"object":      {`{"ID ":1}`, "", func(t *testing.T, f *Fields) { require.Equal(t, "1", f.Text("id")) }},
+		"list of one": {`[{"id":1}]`, "", func(t *testing.T, f *Fields) { require.Equal(t, "1", f.Text("id")) }},
+		"JSON text":   {`"{\"id\":1}"`, "", func(t *testing.T, f *Fields) { require.Equal(t, "1", f.Text("id")) }},
+		"list of two": {`[{},{}]`, "body, byte 0", nil},
 		"big id":      {`{"id":98765432109876543210}`, "", func(t *testing.T, f *Fields) { require.Equal(t, "98765432109876543210", f.Text("id")) }},
 		"BOM":         {"\xEF\xBB\xBF{\"id\":1}", "", func(t *testing.T, f *Fields) { require.Equal(t, "1", f.Text("id")) }},
 		"same key":    {`{"id":1,"id":2}`, "", func(t *testing.T, f *Fields) { require.Equal(t, "2", f.Text("id")) }},

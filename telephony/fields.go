@@ -3,6 +3,7 @@ package telephony
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -43,6 +44,9 @@ func NewFields(m map[string]any) *Fields {
 
 // Len is how many fields there are, read or not.
 func (f *Fields) Len() int { return len(f.values) }
+
+// Values is a copy of all fields, read or not, by name; it shares what is nested in them.
+func (f *Fields) Values() map[string]any { return maps.Clone(f.values) }
 
 // Has tells whether one of the names is there, be it blank.
 func (f *Fields) Has(names ...string) bool {
