@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -50,6 +51,30 @@ func TestReceiverStoresBeforeItAnswers(t *testing.T) {
 	require.Equal(t, "a\uFFFD\"b", h.Get("X-Odd"))
 	require.Equal(t, 1, r.count("select count(*) from inbox"))
 	require.Equal(t, 1, r.count("select count(*) from receipts where received_at = $1 and id = $2", got.ReceivedAt, got.ID))
+}
+
+func TestNoAnswerBeforeTheCommit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &fakeStore{gate: make(chan struct{})}
+		sources := &fakeSources{source: records.Source{ID: newUUID(), WorkspaceID: newUUID(), Provider: "testphone"}}
+		b := NewBatcher(store, nil, BatcherOptions{}, NewMetrics(nil), quiet(), nil)
+		h := NewReceiver(NewDirectory(sources, telephony.NewRegistry(testPhone{})), b, ReceiverOptions{}, NewMetrics(nil), quiet())
+		var answered atomic.Bool
+		res := httptest.NewRecorder()
+		go func() {
+			h.ServeHTTP(res, httptest.NewRequest(http.MethodPost, "/hooks/testphone/token", strings.NewReader("{}")))
+			answered.Store(true)
+		}()
+		synctest.Wait()
+		require.False(t, answered.Load(), "the commit is under way")
+		close(store.gate)
+		synctest.Wait()
+		require.True(t, answered.Load())
+		require.Equal(t, 200, res.Code)
+		require.Equal(t, 1, store.len())
+		require.NoError(t, b.Close(t.Context()))
+	})
 }
 
 func TestReceiverRefusesUnknownHooks(t *testing.T) {

@@ -184,6 +184,35 @@ func TestAdoptionOfTwoDeliveredCalls(t *testing.T) {
 	require.Equal(t, 1, r.count("select count(*) from deliveries where record_id = $1 and state = 'skipped' and reason = 'Folded into another call' and remote_id = 'crm-' || $1", younger.id))
 }
 
+// A neighbour folds a call into another one while this relay waits for it.
+func TestAdoptionWhileWaitingForTheCall(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.insert(r.receipt(events(ended("c1"))), r.receipt(events(ended("", conn("x")))))
+	r.apply()
+	winner, loser := r.callBy("id", "c1").id, r.callBy("connection", "x").id
+	tx, err := r.pool.Begin(t.Context())
+	require.NoError(t, err)
+	defer tx.Rollback(context.Background())
+	_, err = tx.Exec(t.Context(), `select 1 from calls where id = $1 for update`, loser)
+	require.NoError(t, err)
+	late := r.receipt(events(call.Event{Kind: call.CallUpdated, Aliases: []call.Alias{conn("x")}, Facts: call.Facts{Note: "late"}}))
+	r.insert(late)
+	done := make(chan error, 1)
+	go func() { _, err := r.relay.applyRound(t.Context()); done <- err }()
+	eventually(t, "the relay waits for the call", func() bool {
+		return r.count(`select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`) == 1
+	})
+	_, err = tx.Exec(t.Context(), `update calls set merged_into = $2 where id = $1`, loser, winner)
+	require.NoError(t, err)
+	_, err = tx.Exec(t.Context(), `update call_aliases set call_id = $2 where call_id = $1`, loser, winner)
+	require.NoError(t, err)
+	require.NoError(t, tx.Commit(t.Context()))
+	require.NoError(t, <-done)
+	require.Equal(t, 1, r.count("select count(*) from events where receipt_id = $1 and record_id = $2", late.ID, winner))
+	require.Equal(t, "late", r.callBy("id", "c1").Note)
+}
+
 // A connection id that the phone system uses again must not make one call of two.
 func TestIDsAreStrongerThanAliases(t *testing.T) {
 	t.Parallel()
