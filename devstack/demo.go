@@ -133,16 +133,18 @@ func (p *player) delivered(ctx context.Context) {
 func script(fake *hubspotfake.Fake) []*scene {
 	const agent = "dana@example.com"
 	owner := fake.AddOwner(agent)
-	began := time.Now()
+	// The window is counted from a call's end: they all end now.
+	const talk = 61 * time.Second
+	began := time.Now().Add(-talk).Truncate(time.Millisecond)
 	base := func(n int) callrailfake.Call {
 		return callrailfake.Call{
-			ID: callrailfake.NewID("CAL"), StartedAt: began.Add(-time.Duration(90+n) * time.Second).Truncate(time.Millisecond),
+			ID: callrailfake.NewID("CAL"), StartedAt: began,
 			Customer: fmt.Sprintf("+1212555%04d", 100+n), CustomerName: fmt.Sprintf("Demo Caller %c", 'A'+n),
 		}
 	}
 	talked := func(n int) callrailfake.Call {
 		c := base(n)
-		c.Answered, c.Duration, c.Recording, c.AgentEmail = true, 61*time.Second, true, agent
+		c.Answered, c.Duration, c.Recording, c.AgentEmail = true, talk, true, agent
 		return c
 	}
 	without := func(c callrailfake.Call) callrailfake.Call {
