@@ -22,15 +22,19 @@ const (
 )
 
 // ReadBody reads a request's body into fields: a JSON object, also as the only one of a list or inside JSON text, or a
-// form (whatever Content-Type says: several phone systems are wrong about it). An empty body has no fields. Everything is cleaned (see CleanText) and numbers keep their text. Errors are
-// *UnreadableError and hold nothing of the body.
+// form, urlencoded or multipart, brackets in its names nested (whatever Content-Type says: several phone systems are
+// wrong about it). An empty body has no fields. Everything is cleaned (see CleanText) and numbers keep their text. Errors
+// are *UnreadableError and hold nothing of the body.
 func ReadBody(r Request) (*Fields, error) {
 	body := bytes.TrimPrefix(r.Body, []byte("\xEF\xBB\xBF"))
 	skipped := len(r.Body) - len(body)
 	trimmed := bytes.TrimSpace(body)
+	boundary := boundaryOf(r, trimmed)
 	switch {
 	case len(trimmed) == 0:
 		return NewFields(nil), nil
+	case boundary != "":
+		return readMultipart(trimmed, boundary)
 	case trimmed[0] != '{' && trimmed[0] != '[' && trimmed[0] != '"' && looksLikeForm(trimmed):
 		return readForm(string(trimmed), "body")
 	}
