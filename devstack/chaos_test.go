@@ -10,7 +10,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -118,11 +117,11 @@ func (c *city) settle(within time.Duration) {
 	})
 }
 
-// record finds the CRM's records of a call by its start, which is unique in these tests.
+// records finds the CRM's records of a call by its start, which is unique in these tests.
 func (c *city) records(s hubspotfake.State, call callrailfake.Call) []hubspotfake.Record {
 	var out []hubspotfake.Record
 	for _, r := range s.Calls {
-		if r.Properties["hs_timestamp"] == strconv.FormatInt(call.StartedAt.UnixMilli(), 10) && !r.Archived {
+		if r.Properties["hs_timestamp"] == call.StartedAt.UTC().Format("2006-01-02T15:04:05.000Z") && !r.Archived {
 			out = append(out, r)
 		}
 	}

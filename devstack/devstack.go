@@ -35,8 +35,8 @@ type Options struct {
 	// DatabaseURL is the database to use; empty means a private server in Dir.
 	DatabaseURL string
 	// Window is how long the demo source waits for what comes late, and Quiet how long a burst of changes is gathered.
-	// Zero means 20 minutes and 5 seconds, the product's own.
-	Window, Quiet time.Duration
+	// Stale is when a call that never ended is given up. Zero means 20 minutes, 5 seconds and 4 hours, the product's own.
+	Window, Quiet, Stale time.Duration
 	// NoFsync trades the durability of the private server for speed. Never for what is measured, nor for what is kept.
 	NoFsync bool
 	// Env is added to the environment of callsync serve and worker, as NAME=value.

@@ -28,11 +28,10 @@ func (s *Stack) setUpSource(ctx context.Context) error {
 		"name":    "Demo phone",
 		"secrets": map[string]string{"signing_key": s.SigningKey},
 	}
-	if s.opts.Window != 0 {
-		settings["window_seconds"] = int64(s.opts.Window / time.Second)
-	}
-	if s.opts.Quiet != 0 {
-		settings["quiet_seconds"] = int64(s.opts.Quiet / time.Second)
+	for name, d := range map[string]time.Duration{"window_seconds": s.opts.Window, "quiet_seconds": s.opts.Quiet, "stale_seconds": s.opts.Stale} {
+		if d != 0 {
+			settings[name] = int64(d / time.Second)
+		}
 	}
 	if s.state.SourceID != "" {
 		err := s.API.Do(ctx, http.MethodPatch, "/sources/"+s.state.SourceID, settings, nil)

@@ -21,6 +21,7 @@ import (
 const (
 	window = time.Minute
 	quiet  = 3 * time.Second
+	stale  = 5 * time.Minute
 )
 
 // homeAddr is where callsync serves unless CALLSYNC_HTTP_ADDR says otherwise.
@@ -40,7 +41,7 @@ func run(ctx context.Context, began time.Time) (err error) {
 		return err
 	}
 	known := fake.State(false).Counts.Calls
-	o := devstack.Options{Dir: dir, Window: window, Quiet: quiet, CRM: devstack.HubSpot(fake), Out: os.Stdout, HTTPAddr: freeAddr(homeAddr)}
+	o := devstack.Options{Dir: dir, Window: window, Quiet: quiet, Stale: stale, CRM: devstack.HubSpot(fake), Out: os.Stdout, HTTPAddr: freeAddr(homeAddr)}
 	surroundings(&o)
 	s, err := devstack.Start(ctx, o)
 	if err != nil {
