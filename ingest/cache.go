@@ -28,7 +28,7 @@ type entry[V any] struct {
 	value V
 	// known tells that the store has given value at some time; gone that it said last that there is none.
 	known, gone bool
-	until       time.Time
+	at, until   time.Time     // of the last load, and of its end
 	loading     chan struct{} // closed when the load under way is over
 	err         error         // of the last load, until the next one
 }
@@ -79,6 +79,24 @@ func (c *cache[K, V]) get(ctx context.Context, key K) (V, error) {
 	}
 }
 
+// expire makes the next get of key load it, if what is known is older than age.
+func (c *cache[K, V]) expire(key K, age time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e := c.entries[key]; e != nil && c.now().Sub(e.at) > age {
+		e.until = time.Time{}
+	}
+}
+
+// expireAll makes the next get of every key load it.
+func (c *cache[K, V]) expireAll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, e := range c.entries {
+		e.until = time.Time{}
+	}
+}
+
 // fill loads key into e. An entry stays valid for a moment even after a failure, so that not every caller waits for a
 // store that does not answer.
 func (c *cache[K, V]) fill(ctx context.Context, key K, e *entry[V]) {
@@ -97,6 +115,7 @@ func (c *cache[K, V]) fill(ctx context.Context, key K, e *entry[V]) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	e.at = c.now()
 	switch {
 	case err == nil:
 		e.value, e.known, e.gone, e.err, e.until = v, true, false, nil, c.now().Add(c.ttl)

@@ -26,12 +26,11 @@ type Sources interface {
 // Directory remembers for some seconds what the sources and connections are. Receiver, relay and sweeper of a process
 // share one.
 type Directory struct {
-	store       Sources
-	providers   telephony.Registry
-	byToken     *cache[[sha256.Size]byte, *feed]
-	byID        *cache[sourceKey, *feed]
-	connections *cache[string, []records.Connection]
-	ownNumbers  *cache[string, []string]
+	store      Sources
+	providers  telephony.Registry
+	byToken    *cache[[sha256.Size]byte, *feed]
+	byID       *cache[sourceKey, *feed]
+	ownNumbers *cache[string, []string]
 }
 
 type sourceKey struct{ workspace, id string }
@@ -56,7 +55,7 @@ func NewDirectory(store Sources, providers telephony.Registry) *Directory {
 		s, err := store.SourceByID(ctx, k.workspace, k.id)
 		return d.feed(ctx, s, err)
 	})
-	d.connections = newCache(store.ConnectionsOf)
+	d.byID.ttl = time.Second
 	d.ownNumbers = newCache(func(ctx context.Context, workspaceID string) ([]string, error) {
 		rows, err := store.OwnNumbers(ctx, workspaceID)
 		numbers := make([]string, len(rows))
@@ -104,20 +103,30 @@ func (d *Directory) feed(ctx context.Context, s records.Source, err error) (f *f
 	return f, nil
 }
 
-// lanes are the connections that f feeds.
-func (d *Directory) lanes(ctx context.Context, f *feed) ([]records.Connection, error) {
-	all, err := d.connections.get(ctx, f.WorkspaceID)
-	if err != nil {
-		return nil, fmt.Errorf("look up connections: %w", err)
-	}
+// Forget makes what is remembered be looked up again: an admin of this process has changed a source or its numbers.
+func (d *Directory) Forget() {
+	d.ownNumbers.expireAll()
+	d.byToken.expireAll()
+	d.byID.expireAll()
+}
+
+// again looks a source up once more, because a request did not fit what is remembered of it: its key may just have been
+// changed. A stranger's requests cause two look-ups a second at most.
+func (d *Directory) again(ctx context.Context, token [sha256.Size]byte) (*feed, error) {
+	d.byToken.expire(token, 500*time.Millisecond)
+	return d.byToken.get(ctx, token)
+}
+
+// lanes are those of connections that f feeds.
+func (f *feed) lanes(connections []records.Connection) []records.Connection {
 	if f.Connections == nil {
-		return all, nil
+		return connections
 	}
 	var out []records.Connection
-	for _, c := range all {
+	for _, c := range connections {
 		if slices.Contains(f.Connections, c.ID) {
 			out = append(out, c)
 		}
 	}
-	return out, nil
+	return out
 }

@@ -106,7 +106,8 @@ func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		rc.unknown(w)
 		return
 	}
-	f, err := rc.dir.byToken.get(r.Context(), sha256.Sum256([]byte(token)))
+	hash := sha256.Sum256([]byte(token))
+	f, err := rc.dir.byToken.get(r.Context(), hash)
 	switch {
 	case errors.Is(err, records.ErrNotFound):
 		rc.unknown(w)
@@ -125,7 +126,7 @@ func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	event = strings.ReplaceAll(strings.ToValidUTF8(event, "\uFFFD"), "\x00", "\uFFFD")
-	rc.receive(w, r, f, event)
+	rc.receive(w, r, f, hash, event)
 }
 
 func (rc *Receiver) unknown(w http.ResponseWriter) {
@@ -133,7 +134,7 @@ func (rc *Receiver) unknown(w http.ResponseWriter) {
 	noSuchHook.write(w)
 }
 
-func (rc *Receiver) receive(w http.ResponseWriter, r *http.Request, f *feed, event string) {
+func (rc *Receiver) receive(w http.ResponseWriter, r *http.Request, f *feed, token [sha256.Size]byte, event string) {
 	count := func(outcome string) { rc.metrics.receipts.WithLabelValues(f.Provider, outcome).Inc() }
 	body, err := rc.readBody(w, r)
 	switch {
@@ -159,11 +160,13 @@ func (rc *Receiver) receive(w http.ResponseWriter, r *http.Request, f *feed, eve
 	}
 	id, at := newReceiptID()
 	req := telephony.Request{Method: r.Method, Event: event, RawQuery: r.URL.RawQuery, Header: r.Header, Body: body, ReceivedAt: at}
-	signature := "none"
-	if f.signs {
-		signature = "ok"
+	err = verify(f, req)
+	if err != nil {
+		if now, lookUp := rc.dir.again(r.Context(), token); lookUp == nil && now != f && now.provider != nil {
+			f, err = now, verify(now, req)
+		}
 	}
-	if err := verify(f, req); err != nil {
+	if err != nil {
 		if rc.keepRefused(r, f, event, body, "bad", reasonBadSignature) {
 			count("bad_signature")
 		} else {
@@ -171,6 +174,10 @@ func (rc *Receiver) receive(w http.ResponseWriter, r *http.Request, f *feed, eve
 		}
 		notSigned.write(w)
 		return
+	}
+	signature := "none"
+	if f.signs {
+		signature = "ok"
 	}
 	start := time.Now()
 	err = rc.batcher.Submit(r.Context(), records.Receipt{

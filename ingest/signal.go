@@ -72,6 +72,17 @@ func (r *Relay) tell(ctx context.Context, calls []records.PendingCall, how telli
 		done []records.Signalled
 		why  error
 	)
+	// Not remembered from an earlier round: a call must not miss a connection that was just made.
+	workspaces := map[string][]records.Connection{}
+	connectionsOf := func(workspaceID string) (all []records.Connection, err error) {
+		all, ok := workspaces[workspaceID]
+		if !ok {
+			if all, err = r.dir.store.ConnectionsOf(ctx, workspaceID); err == nil {
+				workspaces[workspaceID] = all
+			}
+		}
+		return all, err
+	}
 	for _, c := range calls {
 		f, err := r.dir.byID.get(ctx, sourceKey{c.WorkspaceID, c.SourceID})
 		if errors.Is(err, records.ErrNotFound) {
@@ -79,14 +90,15 @@ func (r *Relay) tell(ctx context.Context, calls []records.PendingCall, how telli
 			done = append(done, records.Signalled{CallID: c.ID, Revision: c.Revision, Nothing: true})
 			continue
 		}
-		var lanes []records.Connection
+		var connections []records.Connection
 		if err == nil {
-			lanes, err = r.dir.lanes(ctx, f)
+			connections, err = connectionsOf(c.WorkspaceID)
 		}
 		if err != nil {
 			failed, why = append(failed, c.ID), err
 			continue
 		}
+		lanes := f.lanes(connections)
 		if len(lanes) == 0 {
 			r.metrics.signals.WithLabelValues("nothing").Inc()
 			done = append(done, records.Signalled{CallID: c.ID, Revision: c.Revision, Nothing: true})
