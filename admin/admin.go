@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -114,6 +115,20 @@ func (h *Handler) secure(next http.Handler) http.Handler {
 		if h.public.Scheme == "https" {
 			head.Set("Strict-Transport-Security", "max-age=31536000")
 		}
+		defer h.recovered(w, r)
 		next.ServeHTTP(w, r)
 	})
+}
+
+// recovered answers for a handler that panicked. It says nothing of the panic, whose text may hold anything.
+func (h *Handler) recovered(w http.ResponseWriter, r *http.Request) {
+	fault := recover()
+	if fault == nil {
+		return
+	}
+	if fault == http.ErrAbortHandler {
+		panic(fault) // how a handler asks net/http to drop the connection
+	}
+	h.Log.ErrorContext(r.Context(), "handler panicked", "method", r.Method, "panic", fmt.Sprint(fault), "stack", string(debug.Stack()))
+	writeProblem(w, problem(http.StatusInternalServerError, "Something went wrong here. It was logged; please try again."))
 }

@@ -83,10 +83,10 @@ func schemaName(t reflect.Type, hint string) string {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	switch path := t.PkgPath(); {
-	case strings.HasSuffix(path, "/telephony"):
+	switch full := t.PkgPath() + "." + t.Name(); { // the name of a generic type has those of its arguments
+	case strings.Contains(full, "/telephony."):
 		return "Provider" + name
-	case strings.HasSuffix(path, "/connectors"):
+	case strings.Contains(full, "/connectors."):
 		return "Connector" + name
 	}
 	if name != "" {
@@ -98,12 +98,12 @@ func schemaName(t reflect.Type, hint string) string {
 // withIDs is implemented by inputs whose path has ids. An id that is none names nothing, and must not reach the database.
 type withIDs interface{ ids() []string }
 
-// inPath is the id in a path.
-type inPath struct {
+// PathID is the id in a path. It is exported, as all inputs that others embed, because huma reads exported fields only.
+type PathID struct {
 	ID string `path:"id" doc:"The id." example:"0192f0c1-7d2a-7c3e-9b1f-2a4c6e8f0a1b"`
 }
 
-func (p *inPath) ids() []string { return []string{p.ID} }
+func (p *PathID) ids() []string { return []string{p.ID} }
 
 // none is an input without members, or an answer without content.
 type none struct{}
@@ -172,8 +172,8 @@ type List[T any] struct {
 	NextCursor string `json:"next_cursor,omitempty" doc:"Pass it as cursor to get the next page; absent on the last one."`
 }
 
-// inPage is the place in a list.
-type inPage struct {
+// PageQuery is the place in a list.
+type PageQuery struct {
 	Cursor string `query:"cursor" doc:"next_cursor of the page before."`
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
 }

@@ -84,7 +84,7 @@ type AttemptView struct {
 }
 
 type callsIn struct {
-	inPage
+	PageQuery
 	Query      string    `query:"q" maxLength:"200" doc:"A number in any format, or its end; a part of a name or agent; an id."`
 	State      string    `query:"state" enum:"live,waiting,synced,on_hold,skipped"`
 	Source     string    `query:"source"`
@@ -94,7 +94,7 @@ type callsIn struct {
 }
 
 type syncIn struct {
-	inPath
+	PathID
 	Body *struct {
 		Connections []string `json:"connections,omitempty" doc:"Only these; default: all that the call belongs to."`
 	}
@@ -225,7 +225,7 @@ func (h *Handler) callDetail(ctx context.Context, workspaceID, id string) (callD
 	return d, nil
 }
 
-func (h *Handler) getCall(ctx context.Context, p principal, in *inPath) (*answer[CallView], error) {
+func (h *Handler) getCall(ctx context.Context, p principal, in *PathID) (*answer[CallView], error) {
 	d, err := h.callDetail(ctx, p.WorkspaceID, in.ID)
 	if err != nil {
 		return nil, err

@@ -58,7 +58,7 @@ type connectionCreate struct {
 }
 
 type connectionPatch struct {
-	inPath
+	PathID
 	Body struct {
 		Name          *string          `json:"name,omitempty"`
 		Config        Settings         `json:"config,omitempty" doc:"Merged over what is there. A new base_url needs the secrets again."`
@@ -150,7 +150,7 @@ func (h *Handler) createConnection(ctx context.Context, p principal, in *connect
 	return &answer[ConnectionView]{viewConnection(c)}, nil
 }
 
-func (h *Handler) getConnection(ctx context.Context, p principal, in *inPath) (*answer[ConnectionView], error) {
+func (h *Handler) getConnection(ctx context.Context, p principal, in *PathID) (*answer[ConnectionView], error) {
 	c, err := h.Store.ConnectionByID(ctx, p.WorkspaceID, in.ID)
 	return &answer[ConnectionView]{viewConnection(c)}, err
 }
@@ -214,7 +214,7 @@ func secretsAgain(old, now records.Connection, given Settings) error {
 	return nil
 }
 
-func (h *Handler) deleteConnection(ctx context.Context, p principal, in *inPath) (*none, error) {
+func (h *Handler) deleteConnection(ctx context.Context, p principal, in *PathID) (*none, error) {
 	return nil, h.Store.DeleteConnection(ctx, p.WorkspaceID, in.ID)
 }
 
@@ -240,9 +240,20 @@ func (h *Handler) checkConnection(c *records.Connection) error {
 	}
 	_, err := connector.Open(connectors.Settings{ConnectionID: c.ID, Config: c.Config, Secrets: c.Secrets, Transport: h.Transport(*c), Now: h.Now})
 	if e := (*connectors.Error)(nil); errors.As(err, &e) {
-		return invalid(cmp.Or(e.Field, "config"), cmp.Or(e.Public, info.Label+" cannot work with these settings."))
+		return invalid(settingPath(info, e.Field), cmp.Or(e.Public, info.Label+" cannot work with these settings."))
 	}
 	return err
+}
+
+// settingPath is where in a request a connector's setting is.
+func settingPath(info connectors.Info, name string) string {
+	if name == "" {
+		return "config"
+	}
+	if slices.ContainsFunc(info.Fields, func(f connectors.Field) bool { return f.Name == name && f.Secret }) {
+		return "secrets." + name
+	}
+	return "config." + name
 }
 
 // session opens a connection for a question that a person waits for.
@@ -255,7 +266,7 @@ func (h *Handler) session(c records.Connection) (connectors.Session, connectors.
 	return s, connector.Info(), err
 }
 
-func (h *Handler) testConnection(ctx context.Context, p principal, in *inPath) (*answer[TestView], error) {
+func (h *Handler) testConnection(ctx context.Context, p principal, in *PathID) (*answer[TestView], error) {
 	c, err := h.Store.ConnectionByID(ctx, p.WorkspaceID, in.ID)
 	if err != nil {
 		return nil, err
@@ -302,7 +313,7 @@ func (h *Handler) runTest(ctx context.Context, p principal, c records.Connection
 	return TestView{OK: report.OK(), Checks: report.Checks, Idempotency: string(report.Idempotency), Account: report.Account}, nil
 }
 
-func (h *Handler) pauseConnection(ctx context.Context, p principal, in *inPath) (*answer[ConnectionView], error) {
+func (h *Handler) pauseConnection(ctx context.Context, p principal, in *PathID) (*answer[ConnectionView], error) {
 	c, err := h.Store.ConnectionByID(ctx, p.WorkspaceID, in.ID)
 	if err != nil {
 		return nil, err
@@ -316,7 +327,7 @@ func (h *Handler) pauseConnection(ctx context.Context, p principal, in *inPath) 
 	return h.getConnection(ctx, p, in)
 }
 
-func (h *Handler) resumeConnection(ctx context.Context, p principal, in *inPath) (*answer[ConnectionView], error) {
+func (h *Handler) resumeConnection(ctx context.Context, p principal, in *PathID) (*answer[ConnectionView], error) {
 	if _, err := h.Store.ConnectionByID(ctx, p.WorkspaceID, in.ID); err != nil {
 		return nil, err
 	}
@@ -336,7 +347,7 @@ func (h *Handler) resume(ctx context.Context, p principal, id string) error {
 }
 
 type schemaIn struct {
-	inPath
+	PathID
 	Object string `path:"object" example:"call"`
 }
 

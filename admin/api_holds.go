@@ -42,7 +42,7 @@ func (h *Handler) listHolds(ctx context.Context, p principal, _ *none) (*answer[
 	return &answer[List[HoldView]]{List[HoldView]{Items: items}}, err
 }
 
-func (h *Handler) retryHold(ctx context.Context, p principal, in *inPath) (*answer[SyncView], error) {
+func (h *Handler) retryHold(ctx context.Context, p principal, in *PathID) (*answer[SyncView], error) {
 	n, err := h.drain(ctx, p.WorkspaceID, in.ID, "")
 	if err == nil && n == 0 {
 		err = notFound()

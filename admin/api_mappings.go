@@ -47,13 +47,14 @@ func (MappingText) Schema(huma.Registry) *huma.Schema {
 		Description: "The mapping document: text in YAML or JSON, or the JSON itself."}
 }
 
-type inObject struct {
-	inPath
+// PathObject is a connection and an object of its CRM in a path.
+type PathObject struct {
+	PathID
 	Object string `path:"object" doc:"The object of the CRM." example:"call"`
 }
 
 type mappingPut struct {
-	inObject
+	PathObject
 	Body struct {
 		Document MappingText `json:"document"`
 		Note     string      `json:"note,omitempty" maxLength:"500" doc:"What this version changes."`
@@ -61,7 +62,7 @@ type mappingPut struct {
 }
 
 type inVersion struct {
-	inObject
+	PathObject
 	Version int `path:"n" minimum:"1"`
 }
 
@@ -78,7 +79,7 @@ func viewMapping(v records.MappingVersion) MappingView {
 	return MappingView{Object: v.Object, Version: v.Version, Active: v.Active, Document: v.Document, Author: v.Author, Note: v.Note, CreatedAt: v.CreatedAt}
 }
 
-func (h *Handler) getMapping(ctx context.Context, p principal, in *inObject) (*answer[MappingView], error) {
+func (h *Handler) getMapping(ctx context.Context, p principal, in *PathObject) (*answer[MappingView], error) {
 	v, err := h.Store.ActiveMapping(ctx, p.WorkspaceID, in.ID, in.Object)
 	v.Active = true
 	return &answer[MappingView]{viewMapping(v)}, err
@@ -157,7 +158,7 @@ func (h *Handler) checkTargets(ctx context.Context, c records.Connection, doc ma
 	return nil, out.problem()
 }
 
-func (h *Handler) listMappings(ctx context.Context, p principal, in *inObject) (*answer[List[MappingView]], error) {
+func (h *Handler) listMappings(ctx context.Context, p principal, in *PathObject) (*answer[List[MappingView]], error) {
 	if _, err := h.Store.ConnectionByID(ctx, p.WorkspaceID, in.ID); err != nil {
 		return nil, err
 	}
@@ -186,5 +187,5 @@ func (h *Handler) activateMapping(ctx context.Context, p principal, in *inVersio
 	if err := h.Store.ActivateMapping(ctx, p.WorkspaceID, in.ID, in.Object, in.Version); err != nil {
 		return nil, err
 	}
-	return h.getMapping(ctx, p, &in.inObject)
+	return h.getMapping(ctx, p, &in.PathObject)
 }

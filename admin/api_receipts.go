@@ -38,7 +38,7 @@ type ReceiptView struct {
 }
 
 type receiptsIn struct {
-	inPage
+	PageQuery
 	Source string    `query:"source"`
 	State  string    `query:"state" enum:"pending,applied,ignored,quarantined,rejected"`
 	From   time.Time `query:"from"`
@@ -89,7 +89,7 @@ func receiptCursor(r records.ReceiptItem) records.Cursor {
 	return records.Cursor{At: r.ReceivedAt, ID: r.ID}
 }
 
-func (h *Handler) getReceipt(ctx context.Context, p principal, in *inPath) (*answer[ReceiptView], error) {
+func (h *Handler) getReceipt(ctx context.Context, p principal, in *PathID) (*answer[ReceiptView], error) {
 	r, err := h.Store.ReceiptByID(ctx, p.WorkspaceID, in.ID)
 	if err != nil {
 		return nil, err
@@ -117,7 +117,7 @@ func headersOf(r records.Receipt) map[string][]string {
 	return out
 }
 
-func (h *Handler) replayReceipt(ctx context.Context, p principal, in *inPath) (*answer[ReceiptView], error) {
+func (h *Handler) replayReceipt(ctx context.Context, p principal, in *PathID) (*answer[ReceiptView], error) {
 	if err := h.replay(ctx, p, in.ID); err != nil {
 		return nil, err
 	}

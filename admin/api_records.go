@@ -23,7 +23,7 @@ type FormView struct {
 }
 
 type recordsIn struct {
-	inPage
+	PageQuery
 	Source string `query:"source"`
 }
 
@@ -32,14 +32,14 @@ func (h *Handler) registerRecords() {
 	handle(h, viewer, get("/messages", "List text messages", tag), func(ctx context.Context, p principal, in *recordsIn) (*answer[List[MessageView]], error) {
 		return listRecords(ctx, p, in, h.Store.MessagesPage, viewMessage, func(v MessageView) (time.Time, string) { return v.CreatedAt, v.ID })
 	})
-	handle(h, viewer, get("/messages/{id}", "Show a text message", tag), func(ctx context.Context, p principal, in *inPath) (*answer[MessageView], error) {
+	handle(h, viewer, get("/messages/{id}", "Show a text message", tag), func(ctx context.Context, p principal, in *PathID) (*answer[MessageView], error) {
 		m, err := h.Store.MessageByID(ctx, p.WorkspaceID, in.ID)
 		return &answer[MessageView]{viewMessage(m)}, err
 	})
 	handle(h, viewer, get("/forms", "List form submissions", tag), func(ctx context.Context, p principal, in *recordsIn) (*answer[List[FormView]], error) {
 		return listRecords(ctx, p, in, h.Store.FormsPage, viewForm, func(v FormView) (time.Time, string) { return v.CreatedAt, v.ID })
 	})
-	handle(h, viewer, get("/forms/{id}", "Show a form submission", tag), func(ctx context.Context, p principal, in *inPath) (*answer[FormView], error) {
+	handle(h, viewer, get("/forms/{id}", "Show a form submission", tag), func(ctx context.Context, p principal, in *PathID) (*answer[FormView], error) {
 		f, err := h.Store.FormByID(ctx, p.WorkspaceID, in.ID)
 		return &answer[FormView]{viewForm(f)}, err
 	})

@@ -77,7 +77,7 @@ type sourceCreate struct {
 }
 
 type sourcePatch struct {
-	inPath
+	PathID
 	Body struct {
 		Name           *string            `json:"name,omitempty"`
 		TimeZone       *string            `json:"time_zone,omitempty"`
@@ -112,19 +112,26 @@ func (h *Handler) viewSource(s records.Source, reveal bool) SourceView {
 
 // hookURLs are the addresses of a source: one for each event where its provider needs that, else one.
 func (h *Handler) hookURLs(s records.Source, reveal bool) []HookURL {
+	const mask = "masked"
 	token := s.Token
 	if !reveal {
-		token = "********"
+		token = mask
 	}
-	base := strings.TrimSuffix(h.public.String(), "/")
+	at := func(event string) string {
+		path := telephony.HookPath(s.Provider, token, event)
+		if !reveal {
+			path = strings.Replace(path, mask, "********", 1) // unescaped, to be seen as a mask
+		}
+		return strings.TrimSuffix(h.public.String(), "/") + path
+	}
 	out := []HookURL{}
 	if p, ok := h.Providers[s.Provider]; ok {
 		for _, hook := range p.Info().Hooks {
-			out = append(out, HookURL{hook.Event, hook.Label, base + telephony.HookPath(s.Provider, token, hook.Event)})
+			out = append(out, HookURL{hook.Event, hook.Label, at(hook.Event)})
 		}
 	}
 	if len(out) == 0 {
-		out = append(out, HookURL{URL: base + telephony.HookPath(s.Provider, token, "")})
+		out = append(out, HookURL{URL: at("")})
 	}
 	return out
 }
@@ -167,7 +174,7 @@ func (h *Handler) createSource(ctx context.Context, p principal, in *sourceCreat
 	return &answer[SourceView]{h.viewSource(s, true)}, nil
 }
 
-func (h *Handler) getSource(ctx context.Context, p principal, in *inPath) (*answer[SourceView], error) {
+func (h *Handler) getSource(ctx context.Context, p principal, in *PathID) (*answer[SourceView], error) {
 	s, err := h.Store.SourceByID(ctx, p.WorkspaceID, in.ID)
 	return &answer[SourceView]{h.viewSource(s, false)}, err
 }
@@ -199,11 +206,11 @@ func (h *Handler) patchSource(ctx context.Context, p principal, in *sourcePatch)
 	return &answer[SourceView]{h.viewSource(s, false)}, nil
 }
 
-func (h *Handler) deleteSource(ctx context.Context, p principal, in *inPath) (*none, error) {
+func (h *Handler) deleteSource(ctx context.Context, p principal, in *PathID) (*none, error) {
 	return nil, h.Store.DeleteSource(ctx, p.WorkspaceID, in.ID)
 }
 
-func (h *Handler) rotateSource(ctx context.Context, p principal, in *inPath) (*answer[SourceView], error) {
+func (h *Handler) rotateSource(ctx context.Context, p principal, in *PathID) (*answer[SourceView], error) {
 	s, err := h.Store.SourceByID(ctx, p.WorkspaceID, in.ID)
 	if err != nil {
 		return nil, err

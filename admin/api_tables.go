@@ -32,7 +32,7 @@ type ownNumbersPut struct {
 }
 
 type ownersPut struct {
-	inPath
+	PathID
 	Body struct {
 		Items []OwnerView `json:"items" maxItems:"5000"`
 	}
@@ -79,7 +79,7 @@ func (h *Handler) putOwnNumbers(ctx context.Context, p principal, in *ownNumbers
 	return h.listOwnNumbers(ctx, p, nil)
 }
 
-func (h *Handler) listOwners(ctx context.Context, p principal, in *inPath) (*answer[List[OwnerView]], error) {
+func (h *Handler) listOwners(ctx context.Context, p principal, in *PathID) (*answer[List[OwnerView]], error) {
 	if _, err := h.Store.ConnectionByID(ctx, p.WorkspaceID, in.ID); err != nil {
 		return nil, err
 	}
@@ -115,5 +115,5 @@ func (h *Handler) putOwners(ctx context.Context, p principal, in *ownersPut) (*a
 	if err := h.Store.PutOwners(ctx, p.WorkspaceID, in.ID, rows); err != nil {
 		return nil, err
 	}
-	return h.listOwners(ctx, p, &in.inPath)
+	return h.listOwners(ctx, p, &in.PathID)
 }

@@ -120,6 +120,6 @@ func (h *Handler) createToken(ctx context.Context, p principal, in *tokenCreate)
 	return &answer[TokenView]{TokenView{ID: id, WorkspaceID: workspace, Name: name, Token: token, CreatedAt: t.CreatedAt}}, nil
 }
 
-func (h *Handler) deleteToken(ctx context.Context, p principal, in *inPath) (*none, error) {
+func (h *Handler) deleteToken(ctx context.Context, p principal, in *PathID) (*none, error) {
 	return nil, h.Store.DeleteAPIToken(ctx, p.WorkspaceID, in.ID)
 }

@@ -148,7 +148,7 @@ func laneCardOf(l explained) laneCard {
 	card.Attempts = slices.Clone(d.Attempts)
 	slices.Reverse(card.Attempts)
 	for _, name := range slices.Sorted(maps.Keys(d.Written)) {
-		card.Written = append(card.Written, shownField{name, plainValue(d.Written[name])})
+		card.Written = append(card.Written, shownField{visible(clip(name, 200)), plainValue(d.Written[name])})
 	}
 	for name, s := range d.Steps {
 		text := s.Text
@@ -213,7 +213,7 @@ func callDetails(c call.Call) []shownField {
 	var out []shownField
 	add := func(name, value string) {
 		if value = strings.TrimSpace(value); value != "" {
-			out = append(out, shownField{name, visible(clip(value, 500))})
+			out = append(out, shownField{visible(clip(name, 100)), visible(clip(value, 500))})
 		}
 	}
 	add("Customer number", readable(c.Customer.Number))

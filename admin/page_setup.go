@@ -181,7 +181,7 @@ func (h *Handler) testForm(r *http.Request, p principal, c records.Connection) (
 }
 
 func (h *Handler) pauseForm(r *http.Request, p principal, c records.Connection) (string, error) {
-	_, err := h.pauseConnection(r.Context(), p, &inPath{ID: c.ID})
+	_, err := h.pauseConnection(r.Context(), p, &PathID{ID: c.ID})
 	return "paused", err
 }
 

@@ -266,9 +266,9 @@ func artifactName(a call.Artifact) string {
 	return "the " + string(a)
 }
 
-// full ends a sentence of somebody else as sentences end.
+// full ends a sentence of somebody else as sentences end, and makes it safe to stand beside ours.
 func full(s string) string {
-	s = strings.TrimSpace(s)
+	s = visible(strings.TrimSpace(s))
 	if s == "" || strings.HasSuffix(s, ".") || strings.HasSuffix(s, "!") || strings.HasSuffix(s, "?") {
 		return s
 	}
