@@ -20,6 +20,7 @@ Usage: devstack COMMAND
 Commands:
   run    until Ctrl-C; keeps its data in .devstack
   demo   a fixed script of calls, from nothing to a table of what reached the CRM
+  bench  figures, next to the floors of the same machine
 `
 
 func main() {
@@ -43,6 +44,8 @@ func command(ctx context.Context, args []string, began time.Time) error {
 		return run(ctx, began)
 	case "demo":
 		return demo(ctx, began)
+	case "bench":
+		return measure(ctx)
 	}
 	fmt.Fprint(os.Stderr, usage)
 	return errors.New("name one command")

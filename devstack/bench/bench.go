@@ -22,6 +22,8 @@ import (
 type Options struct {
 	// Quick makes every step short: it shows that the bench works, its figures say little.
 	Quick bool
+	// Only names one step (receipts, calls, twice, faulty or killed); empty means all.
+	Only string
 	// Out receives the lines "name value unit", Log what is being done.
 	Out, Log io.Writer
 }
@@ -44,9 +46,15 @@ func Run(ctx context.Context, o Options) error {
 	}
 	defer stop()
 	b.say("machine: %d cores, %s; PostgreSQL with fsync, one process each of serve, worker and Temporal, the load generator beside them", runtime.NumCPU(), runtime.Version())
-	for _, step := range []func() error{b.receipts, b.calls, b.twice, b.faulty, b.killed} {
-		if err := step(); err != nil {
-			return err
+	for _, step := range []struct {
+		name string
+		run  func() error
+	}{{"receipts", b.receipts}, {"calls", b.calls}, {"twice", b.twice}, {"faulty", b.faulty}, {"killed", b.killed}} {
+		if b.Only != "" && b.Only != step.name {
+			continue
+		}
+		if err := step.run(); err != nil {
+			return fmt.Errorf("%s: %w", step.name, err)
 		}
 	}
 	return nil
@@ -192,7 +200,7 @@ func (b *bench) calls() error {
 	start := time.Now()
 	r := Load{Rate: 2000, Duration: time.Duration(n) * time.Second / 2000, Request: func(i int) *http.Request { return requests[i] }}.Run(b.ctx)
 	if r.Failed > 0 {
-		return fmt.Errorf("calls: %d of %d webhooks were refused", r.Failed, n)
+		return fmt.Errorf("%d of %d webhooks were refused", r.Failed, n)
 	}
 	if err := b.delivered(before + n); err != nil {
 		return err
@@ -245,7 +253,7 @@ func (b *bench) twice() error {
 		return b.request("post-call", bodies[i/2])
 	}}.Run(b.ctx)
 	if r.Failed > 0 {
-		return fmt.Errorf("twice: %d webhooks were refused", r.Failed)
+		return fmt.Errorf("%d webhooks were refused", r.Failed)
 	}
 	if err := b.settled(before.Calls + n); err != nil {
 		return err
@@ -263,7 +271,7 @@ func (b *bench) faulty() error {
 		return b.request("post-call", callrailfake.PostCall(b.call()))
 	}}.Run(b.ctx)
 	if r.Failed > 0 {
-		return fmt.Errorf("faulty: %d webhooks were refused", r.Failed)
+		return fmt.Errorf("%d webhooks were refused", r.Failed)
 	}
 	start := time.Now()
 	if err := b.settled(before.Calls + n); err != nil {
