@@ -5,12 +5,14 @@ import (
 	"github.com/callsync/callsync/connectors/hubspot"
 	"github.com/callsync/callsync/connectors/webhook"
 	"github.com/callsync/callsync/telephony"
+	"github.com/callsync/callsync/telephony/callerdesk"
 	"github.com/callsync/callsync/telephony/callrail"
 )
 
 // providers are the kinds of phone systems this binary understands; a new one is a package and a line here.
 func providers() telephony.Registry {
 	return telephony.NewRegistry(
+		callerdesk.New(),
 		callrail.New(),
 	)
 }
