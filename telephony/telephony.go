@@ -119,6 +119,8 @@ type Field struct {
 	Required bool     `json:"required"`
 	Default  string   `json:"default,omitempty"`
 	Options  []string `json:"options,omitempty"`
+	// Multiline marks a setting that is a text of many lines.
+	Multiline bool `json:"multiline,omitempty"`
 }
 
 // Registry holds the providers of a binary by id.
