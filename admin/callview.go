@@ -38,8 +38,11 @@ func (k kept) connection(id string) (records.Connection, bool) {
 	return k.connections[i], true
 }
 
-// crm is the name people know a connection's CRM by.
+// crm is the name people know a connection's CRM by. A webhook leads to something that only its connection's name tells.
 func (h *Handler) crm(c records.Connection) string {
+	if c.Connector == "webhook" {
+		return c.Name
+	}
 	if connector, ok := h.Connectors[c.Connector]; ok {
 		return connector.Info().Label
 	}

@@ -141,6 +141,16 @@ func (s *syncWriter) Write(p []byte) (int, error) {
 
 func id() string { return uuid.Must(uuid.NewV7()).String() }
 
+// idAt is an id as one made at that moment.
+func idAt(at time.Time) string {
+	u := uuid.Must(uuid.NewV7())
+	ms := at.UnixMilli()
+	for i := range 6 {
+		u[i] = byte(ms >> (8 * (5 - i)))
+	}
+	return u.String()
+}
+
 func (f *fixture) newToken(ws string) string {
 	f.t.Helper()
 	token := secretbox.NewToken()
@@ -266,7 +276,7 @@ func (f *fixture) tell(ws string, s story) string {
 	var events []call.Event
 	first := s.receipts[0].at
 	for _, r := range s.receipts {
-		receipt := records.Receipt{ID: id(), WorkspaceID: ws, SourceID: s.source, ReceivedAt: r.at, Method: "POST", Signature: "ok",
+		receipt := records.Receipt{ID: idAt(r.at), WorkspaceID: ws, SourceID: s.source, ReceivedAt: r.at, Method: "POST", Signature: "ok",
 			HookEvent: hookOf[r.kind], Headers: []byte(`{"Content-Type": ["application/x-www-form-urlencoded"]}`), Query: []byte{}, Body: []byte("id=CAL1&duration=60")}
 		e := call.Event{ReceiptID: receipt.ID, Kind: r.kind, ReceivedAt: r.at, ProviderID: "CAL" + s.id[24:], Facts: r.facts, Outlook: r.outlook}
 		events = append(events, e)

@@ -83,7 +83,6 @@ type moment struct {
 	What   string
 	More   string
 	URL    string
-	Link   string
 	Future bool
 }
 

@@ -47,9 +47,9 @@ type callRow struct {
 	Source         string
 	State, Chip    string
 	Lanes          []laneChip
-	Line           string
-	LineAt         time.Time
+	Line           []part
 	Recorded, Live bool
+	trouble        bool // Line is about trouble
 }
 
 type laneChip struct{ Name, Label, Tone, URL string }
@@ -190,8 +190,9 @@ func (h *Handler) callRow(item records.CallItem, k kept) callRow {
 			chip.Label, chip.Tone = "After the call", "idle"
 		}
 		row.Lanes = append(row.Lanes, chip)
-		if l.Tone == "trouble" && row.Line == "" {
-			row.Line = l.in(row.Loc, l.Now)
+		// One line below the CRMs: what is in the way, else what is waited for.
+		if l.Tone == "trouble" && !row.trouble || l.Tone == "wait" && row.Line == nil && !row.Live {
+			row.Line, row.trouble = l.Parts, l.Tone == "trouble"
 		}
 	}
 	return row

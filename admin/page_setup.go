@@ -2,6 +2,7 @@ package admin
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -57,17 +58,37 @@ type sourceCard struct {
 	Hooks    []HookURL
 	Setup    string
 	Docs     string
-	Secrets  map[string]bool
+	Settings []shownField
 	Feeds    []string
 	Revealed bool
 }
 
+// shownSettings are settings by the labels that people know, secrets without their values.
+func shownSettings(fields []field, config map[string]string, secrets map[string]bool) []shownField {
+	var out []shownField
+	label := func(name string) string {
+		if i := slices.IndexFunc(fields, func(f field) bool { return f.name == name }); i >= 0 {
+			return fields[i].label
+		}
+		return title(name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(config)) {
+		out = append(out, shownField{label(name), visible(config[name])})
+	}
+	for _, name := range slices.Sorted(maps.Keys(secrets)) {
+		out = append(out, shownField{label(name), map[bool]string{true: "set (hidden)", false: "not set"}[secrets[name]]})
+	}
+	return out
+}
+
 func (h *Handler) sourceCard(s records.Source, reveal bool) sourceCard {
-	c := sourceCard{Source: s, Label: s.Provider, Hooks: h.hookURLs(s, reveal), Secrets: present(s.Secrets), Revealed: reveal}
+	c := sourceCard{Source: s, Label: s.Provider, Hooks: h.hookURLs(s, reveal), Revealed: reveal}
+	var fields []field
 	if p, ok := h.Providers[s.Provider]; ok {
 		i := p.Info()
-		c.Label, c.Setup, c.Docs = i.Label, i.Setup, webURL(i.Docs)
+		c.Label, c.Setup, c.Docs, fields = i.Label, i.Setup, webURL(i.Docs), providerFields(i)
 	}
+	c.Settings = shownSettings(fields, s.Config, present(s.Secrets))
 	c.Source.Secrets, c.Source.Token = nil, "" // not for templates
 	return c
 }
@@ -113,6 +134,9 @@ type connectionCard struct {
 	OK          bool
 	Idempotency string
 	Setup, Docs string
+	Settings    []shownField
+	// Contacts tells whether the CRM has contacts that calls are matched with.
+	Contacts bool
 }
 
 // idempotencyWords say how one record is made out of repeated writes.
@@ -134,8 +158,10 @@ func (h *Handler) connectionsPage(w http.ResponseWriter, r *http.Request, p prin
 		return err
 	}
 	v := connectionsView{BaseURL: h.public.String()}
+	infos := h.Connectors.Infos()
 	for _, c := range all {
-		card := connectionCard{ConnectionView: viewConnection(c), Label: h.crm(c), Chip: "done", Idempotency: idempotencyWords[c.Idempotency]}
+		var fields []field
+		card := connectionCard{ConnectionView: viewConnection(c), Label: c.Connector, Chip: "done", Idempotency: idempotencyWords[c.Idempotency]}
 		switch c.Status {
 		case records.ConnectionPaused:
 			card.Chip = "wait"
@@ -147,11 +173,15 @@ func (h *Handler) connectionsPage(w http.ResponseWriter, r *http.Request, p prin
 		}
 		if connector, ok := h.Connectors[c.Connector]; ok {
 			i := connector.Info()
-			card.Setup, card.Docs = i.Setup, webURL(i.Docs)
+			card.Setup, card.Docs, fields = i.Setup, webURL(i.Docs), connectorFields(i)
+			card.Label = i.Label
 		}
+		i := slices.IndexFunc(infos, func(i connectors.Info) bool { return i.ID == c.Connector })
+		card.Contacts = i >= 0 && slices.Contains(infos[i].Capabilities, "contact_match")
+		card.Settings = shownSettings(fields, c.Config, present(c.Secrets))
 		v.Cards = append(v.Cards, card)
 	}
-	for _, i := range h.Connectors.Infos() {
+	for _, i := range infos {
 		v.Connectors = append(v.Connectors, i.ID)
 	}
 	return h.show(w, r, p, "connections", "Connections", "connections", v)
@@ -170,6 +200,13 @@ func (h *Handler) connectionForm(act func(*http.Request, principal, records.Conn
 		}
 		return back(w, r, "/connections#"+c.ID, done)
 	}
+}
+
+func (h *Handler) sourceRotateForm(w http.ResponseWriter, r *http.Request, p principal) error {
+	if _, err := h.rotateSource(r.Context(), p, &PathID{ID: r.PathValue("id")}); err != nil {
+		return err
+	}
+	return back(w, r, "/sources#"+r.PathValue("id"), "rotated")
 }
 
 func (h *Handler) testForm(r *http.Request, p principal, c records.Connection) (string, error) {

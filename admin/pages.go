@@ -29,6 +29,7 @@ func (h *Handler) registerPages(mux *http.ServeMux) {
 	page("GET /holds", viewer, h.holdsPage)
 	page("POST /holds/{id}/retry", operator, h.holdRetryForm)
 	page("GET /sources", viewer, h.sourcesPage)
+	page("POST /sources/{id}/rotate-token", admin, h.sourceRotateForm)
 	page("GET /connections", viewer, h.connectionsPage)
 	page("POST /connections/{id}/test", operator, h.connectionForm(h.testForm))
 	page("POST /connections/{id}/pause", operator, h.connectionForm(h.pauseForm))
@@ -88,6 +89,7 @@ var flashes = map[string]string{
 	"replayed": "The receipt is read again.",
 	"tested":   "The test has run. Its result is below.",
 	"failed":   "The test has run, and something is not right. See below.",
+	"rotated":  "The hook URLs have a new token. The old ones go on working for 24 hours.",
 	"paused":   "Paused. Calls are kept until you resume.",
 	"resumed":  "Resumed. What was kept is delivered now.",
 }

@@ -3,6 +3,7 @@ package admin
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"mime"
 	"net/url"
 	"strings"
@@ -41,7 +42,7 @@ func showBody(body []byte, contentType string) shownBody {
 		out.Notes = append(out.Notes, "Only the first 256 KiB are shown. The API has all of it.")
 	}
 	if bytes.IndexByte(body, 0) >= 0 {
-		out.Notes = append(out.Notes, "It has NUL bytes, shown as ␀.")
+		out.Notes = append(out.Notes, `It has NUL bytes, shown as \x00.`)
 	}
 	text := string(body)
 	if name := params["charset"]; name != "" && !strings.EqualFold(name, "utf-8") {
@@ -92,19 +93,23 @@ func unescape(s string) string {
 
 // visible shows what would otherwise be invisible or turn the text around it.
 func visible(s string) string {
-	return strings.Map(func(r rune) rune {
+	odd := func(r rune) bool {
+		return (r < 0x20 && r != '\n' && r != '\t') || (r >= 0x7f && r < 0xa0) || unicode.Is(unicode.Bidi_Control, r)
+	}
+	if !strings.ContainsFunc(s, odd) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
 		switch {
-		case r == '\n' || r == '\t':
-			return r
-		case r == '\r':
-			return -1
-		case r < 0x20:
-			return 0x2400 + r // the control pictures
-		case r == 0x7f:
-			return '␡'
-		case unicode.Is(unicode.Bidi_Control, r):
-			return '�'
+		case r == '\r': // half of a line's end
+		case !odd(r):
+			b.WriteRune(r)
+		case r < 0x100:
+			fmt.Fprintf(&b, `\x%02x`, r)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
 		}
-		return r
-	}, s)
+	}
+	return b.String()
 }

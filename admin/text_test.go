@@ -14,10 +14,10 @@ func TestShowBody(t *testing.T) {
 	require.Empty(t, json.Notes)
 
 	form := showBody([]byte("a=1+2&b=%00%E2%80%AE&c=%zz&&d"), "application/x-www-form-urlencoded")
-	require.Equal(t, []shownField{{"a", "1 2"}, {"b", "␀�"}, {"c", "%zz"}, {"d", ""}}, form.Fields)
+	require.Equal(t, []shownField{{"a", "1 2"}, {"b", `\x00\u202e`}, {"c", "%zz"}, {"d", ""}}, form.Fields)
 
 	raw := showBody([]byte("a\x00b\xff\x1b[31m\r\n"), "")
-	require.Equal(t, "a␀b\uFFFD␛[31m\n", raw.Raw)
+	require.Equal(t, "a\\x00b\uFFFD\\x1b[31m\n", raw.Raw)
 	require.Len(t, raw.Notes, 2)
 
 	latin := showBody([]byte("caf\xe9"), "text/plain; charset=iso-8859-1")

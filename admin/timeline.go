@@ -75,7 +75,7 @@ func (h *Handler) timeline(d callDetail) []moment {
 }
 
 func receiptMoment(r records.ReceiptItem, events []call.Event) moment {
-	m := moment{At: r.ReceivedAt, URL: "/receipts/" + r.ID, Link: "receipt"}
+	m := moment{At: r.ReceivedAt, URL: "/receipts/" + r.ID}
 	var kinds, facts []string
 	for _, e := range events {
 		if name := cmp.Or(kindNames[e.Kind], title(string(e.Kind))); !slices.Contains(kinds, name) {
