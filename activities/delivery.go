@@ -57,8 +57,8 @@ func (a *Delivery) Deliver(ctx context.Context, in DeliverInput) (DeliverResult,
 	if cause := context.Cause(ctx); errors.Is(cause, records.ErrLeaseLost) {
 		return DeliverResult{}, retryError(connectors.Conflict, Lease)
 	} else if ctx.Err() != nil {
-		// The worker stops or Temporal took the attempt away: what was sent is found again by the next one.
-		return DeliverResult{}, retryError(connectors.Unavailable, firstDelay)
+		// The worker stops, or Temporal took the attempt away: what was sent is found again by the next one.
+		return DeliverResult{}, ctx.Err()
 	}
 	return d.fail(ctx, err)
 }
@@ -153,15 +153,15 @@ func (d *attempt) run(ctx context.Context) (verdict, error) {
 		return verdict{}, err
 	}
 	deleted, more, err := d.write(ctx, session, fields, party)
+	if err == nil && !deleted {
+		deleted, err = d.link(ctx, session, party)
+	}
 	if err != nil {
 		return verdict{}, err
 	}
 	if deleted {
 		return verdict{outcome: Skipped, class: classDeleted,
 			reason: fmt.Sprintf("Somebody deleted the record in %s. callsync does not make it again.", d.label())}, nil
-	}
-	if err := d.link(ctx, session, party); err != nil {
-		return verdict{}, err
 	}
 	return verdict{outcome: Done, warnings: append(warnings, more...)}, nil
 }

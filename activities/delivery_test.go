@@ -164,11 +164,22 @@ func (c *crm) FindContactByKey(_ context.Context, key string) (connectors.Contac
 func (c *crm) LinkCall(_ context.Context, id string, to connectors.Ref) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, ok := c.contacts[to.ID]; !ok {
-		return &connectors.Error{Class: connectors.NotFound, Public: "no such contact"}
+	_, callThere := c.calls[id]
+	_, contactThere := c.contacts[to.ID]
+	if !callThere || !contactThere {
+		return &connectors.Error{Class: connectors.NotFound, Public: "one of them is not there"}
 	}
 	c.links[id] = append(c.links[id], to.ID)
 	return nil
+}
+
+func (c *crm) ReadCall(_ context.Context, id string, _ []string) (map[string]any, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, ok := c.calls[id]; !ok {
+		return nil, &connectors.Error{Class: connectors.NotFound, Public: "gone"}
+	}
+	return c.calls[id], nil
 }
 
 func (c *crm) FindOwner(_ context.Context, email string) (connectors.Owner, bool, error) {
@@ -402,6 +413,36 @@ func TestARecordThatAHumanDeletedIsNotMadeAgain(t *testing.T) {
 	require.Empty(t, c.calls)
 	require.Equal(t, "deleted", w.row(one).Class)
 	require.EqualValues(t, 3, w.settled(one))
+}
+
+func TestARecordThatIsDeletedBetweenWriteAndLink(t *testing.T) {
+	t.Parallel()
+	c := newCRM(connectors.KeyedUpsert)
+	c.fault = func(what, when string) error {
+		if what == "call" && when == "committed" {
+			delete(c.calls, "call-1")
+		}
+		return nil
+	}
+	w := newWorld(t, c)
+	one := w.call("+14155550101")
+	require.Equal(t, activities.Skipped, w.settle(one).Outcome)
+	require.Empty(t, c.calls)
+	require.Len(t, c.contacts, 1, "the contact is not blamed")
+}
+
+func TestSyncNowRespectsHumanEdits(t *testing.T) {
+	t.Parallel()
+	c := newCRM(connectors.KeyedUpsert)
+	w := newWorld(t, c)
+	one := w.call("+14155550101")
+	one.Note = "ours"
+	w.save(one)
+	w.settle(one)
+	c.calls["call-1"]["note"] = "a human's"
+	_, err := w.delivery.Deliver(t.Context(), activities.DeliverInput{WorkspaceID: w.ws, CallID: one.ID, ConnectionID: w.conn, Revision: 1, Force: true})
+	require.NoError(t, err)
+	require.Equal(t, "a human's", c.calls["call-1"]["note"], "what did not change here is not written again")
 }
 
 func TestAContactThatIsGoneIsLookedForAgain(t *testing.T) {

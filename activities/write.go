@@ -72,10 +72,12 @@ func (d *attempt) write(ctx context.Context, session connectors.Session, fields 
 	}
 	w := connectors.CallWrite{Key: d.in.CallID, RemoteID: orElse(d.remoteID, row.RemoteID), Call: d.lane.Call.Call}
 	w.Fields = changed(fields, row.Written)
-	if w.RemoteID != "" && len(w.Fields) == 0 && !d.in.Force {
+	// Who asks for a delivery of what has no fields to compare wants it sent again.
+	again := d.in.Force && d.lane.MappingVersion == 0
+	if w.RemoteID != "" && len(w.Fields) == 0 && !again {
 		return false, nil, nil
 	}
-	if w.RemoteID == "" || d.in.Force {
+	if w.RemoteID == "" || again {
 		w.Fields = withoutNil(fields, row.Written)
 	}
 	if w.RemoteID == "" {
@@ -170,24 +172,35 @@ func (d *attempt) waitForLookup(since time.Time) error {
 		Public: "A request got no answer. callsync looks whether the CRM has the record before it writes again."}
 }
 
+func isClass(err error, class connectors.Class) bool {
+	e, ok := errors.AsType[*connectors.Error](err)
+	return ok && e.Class == class
+}
+
 func linkStep(ref connectors.Ref) string { return "link:" + ref.Object + ":" + ref.ID }
 
-// link ties the record to its contact, once: a human who moves it is not overruled.
-func (d *attempt) link(ctx context.Context, session connectors.Session, party connectors.Ref) error {
+// link ties the record to its contact, once: a human who moves it is not overruled. It reports deleted when the record
+// was deleted by a human meanwhile.
+func (d *attempt) link(ctx context.Context, session connectors.Session, party connectors.Ref) (deleted bool, err error) {
 	linker, ok := session.(connectors.Linker)
 	name := linkStep(party)
 	if _, linked := d.lane.Delivery.Steps[name]; !ok || party.ID == "" || linked || d.steps[name].ID != "" {
-		return nil
+		return false, nil
 	}
-	err := linker.LinkCall(ctx, d.remoteIDNow(), party)
-	if e := (*connectors.Error)(nil); errors.As(err, &e) && e.Class == connectors.NotFound {
-		return d.forgetParty(ctx, err)
+	err = linker.LinkCall(ctx, d.remoteIDNow(), party)
+	if !isClass(err, connectors.NotFound) {
+		if err == nil {
+			d.step(name, records.Step{ID: party.ID, Object: party.Object})
+		}
+		return false, err
 	}
-	if err != nil {
-		return err
+	// One of the two is gone, and the CRM does not say which.
+	if reader, ok := session.(connectors.CallReader); ok {
+		if _, rerr := reader.ReadCall(ctx, d.remoteIDNow(), nil); isClass(rerr, connectors.NotFound) {
+			return true, nil
+		}
 	}
-	d.step(name, records.Step{ID: party.ID, Object: party.Object})
-	return nil
+	return false, d.forgetParty(ctx, err)
 }
 
 func (d *attempt) remoteIDNow() string { return orElse(d.remoteID, d.lane.Delivery.RemoteID) }
@@ -203,7 +216,7 @@ func (d *attempt) forgetParty(ctx context.Context, cause error) error {
 	if held := (*records.LeasedError)(nil); err != nil && !errors.As(err, &held) {
 		return fmt.Errorf("%w: forget the contact: %w", errStore, err)
 	}
-	return &connectors.Error{Class: connectors.Unavailable, RetryAfter: firstDelay, Err: cause,
+	return &connectors.Error{Class: connectors.Unavailable, Err: cause,
 		Public: "The contact of this number is gone from the CRM. callsync looks for it again."}
 }
 
@@ -220,7 +233,7 @@ func changed(fields, written map[string]any) map[string]any {
 	return out
 }
 
-// withoutNil are the fields of a first or forced write: there is nothing to clear but what was written before.
+// withoutNil are all fields, for a write that compares with nothing: there is nothing to clear but what was written before.
 func withoutNil(fields, written map[string]any) map[string]any {
 	out := maps.Clone(fields)
 	maps.DeleteFunc(out, func(k string, v any) bool { return v == nil && written[k] == nil })

@@ -28,7 +28,7 @@ type RelayStore interface {
 	FinishSignals(ctx context.Context, all []records.Signalled) error
 	ReleaseSignals(ctx context.Context, callIDs []string, wait time.Duration) error
 
-	DueChecks(ctx context.Context, limit int) ([]records.PendingCall, error)
+	DueChecks(ctx context.Context, limit int, pause time.Duration) ([]records.PendingCall, error)
 	ReturnChecks(ctx context.Context, callIDs []string, wait time.Duration) error
 	CloseStale(ctx context.Context, limit int) (int, error)
 }
@@ -50,7 +50,8 @@ type RelayOptions struct {
 	// Signals is how many signals are under way at one moment; 32. SignalTimeout bounds one; 10 s.
 	Signals       int
 	SignalTimeout time.Duration
-	// Grace is how long after the moment a call should have been delivered the sweeper looks at it; 2 min.
+	// Grace is how long after the moment a call should have been delivered the sweeper looks at it, and, doubling up to
+	// an hour, how long it then waits before it looks again; 2 min.
 	Grace time.Duration
 	// Sweep is how often the sweeper looks; 10 s.
 	Sweep time.Duration

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -39,14 +40,14 @@ func (r *Relay) signalRound(ctx context.Context) (more bool, err error) {
 	return len(calls) == claimCalls, nil
 }
 
-// Sync delivers an ended call to all its connections now, parked lanes too, whether it changed or not.
-// records.ErrNotFound if the workspace has no such call or it has not ended.
-func (r *Relay) Sync(ctx context.Context, workspaceID, callID string) error {
+// SyncNow delivers an ended call now, parked lanes too, whether it changed or not: to the connections named, or with none
+// to all it belongs to. records.ErrNotFound if the workspace has no such call or it has not ended.
+func (r *Relay) SyncNow(ctx context.Context, workspaceID, callID string, connectionIDs []string) error {
 	p, err := r.store.PendingCall(ctx, workspaceID, callID)
 	if err != nil {
 		return err
 	}
-	_, err = r.tell(ctx, []records.PendingCall{p}, telling{force: r.now().UnixMilli()})
+	_, err = r.tell(ctx, []records.PendingCall{p}, telling{force: r.now().UnixMilli(), only: connectionIDs})
 	return err
 }
 
@@ -54,6 +55,8 @@ func (r *Relay) Sync(ctx context.Context, workspaceID, callID string) error {
 type telling struct {
 	// force delivers at once (unix ms of the request).
 	force int64
+	// only are the connections that force means; none means all.
+	only []string
 	// repair is the sweeper's: it does not trust what was told before, and has set the next look itself.
 	repair bool
 }
@@ -129,8 +132,11 @@ func (r *Relay) tell(ctx context.Context, calls []records.PendingCall, how telli
 	for _, j := range jobs {
 		s := signalOf(j.call, j.feed, j.lanes)
 		s.Force = how.force
+		for i := range s.Lanes {
+			s.Lanes[i].NotForced = how.force != 0 && len(how.only) > 0 && !slices.Contains(how.only, s.Lanes[i].ConnectionID)
+		}
 		record := records.Signalled{CallID: j.call.ID, Revision: j.call.Revision, WaitsUntil: r.waitsUntil(s)}
-		needless := how == telling{} && !fresh[j.call.ID] && !s.Complete && !s.Stale &&
+		needless := how.force == 0 && !how.repair && !fresh[j.call.ID] && !s.Complete && !s.Stale &&
 			j.call.WaitsUntil.After(r.now().Add(needlessMargin)) && !record.WaitsUntil.IsZero()
 		if needless {
 			r.metrics.signals.WithLabelValues("needless").Inc()

@@ -111,15 +111,18 @@ func TestSync(t *testing.T) {
 	r := newRig(t)
 	r.say(ringing("c1"))
 	id := r.callBy("id", "c1").id
-	require.ErrorIs(t, r.relay.Sync(t.Context(), r.source.WorkspaceID, id), records.ErrNotFound, "a live call is not delivered")
+	require.ErrorIs(t, r.relay.SyncNow(t.Context(), r.source.WorkspaceID, id, nil), records.ErrNotFound, "a live call is not delivered")
 	r.say(ended("c1"))
-	require.ErrorIs(t, r.relay.Sync(t.Context(), newUUID(), id), records.ErrNotFound)
-	require.NoError(t, r.relay.Sync(t.Context(), r.source.WorkspaceID, id))
+	require.ErrorIs(t, r.relay.SyncNow(t.Context(), newUUID(), id, nil), records.ErrNotFound)
+	require.NoError(t, r.relay.SyncNow(t.Context(), r.source.WorkspaceID, id, nil))
 	sent := r.to.of(id)
 	require.Len(t, sent, 2)
 	require.NotZero(t, sent[1].Force)
+	require.False(t, sent[1].Lanes[0].NotForced)
+	require.NoError(t, r.relay.SyncNow(t.Context(), r.source.WorkspaceID, id, []string{newUUID()}))
+	require.True(t, r.to.of(id)[2].Lanes[0].NotForced, "only the connections asked for")
 	r.say(updated("c1", "a"))
-	require.Len(t, r.to.of(id), 3, "after a forced delivery the workflow may not wait any more")
+	require.Len(t, r.to.of(id), 4, "after a forced delivery the workflow may not wait any more")
 }
 
 // The sweeper finds what a wiped Temporal forgot, and leaves alone what is settled.

@@ -38,7 +38,7 @@ func (s *Sweeper) Sweep(ctx context.Context) (more bool, err error) {
 		r.log.Info("live calls went stale and are delivered as they are", "calls", stale)
 		poke(r.changes)
 	}
-	due, err := r.store.DueChecks(ctx, claimCalls)
+	due, err := r.store.DueChecks(ctx, claimCalls, r.opts.Grace)
 	if err != nil {
 		return false, err
 	}

@@ -147,19 +147,19 @@ func (db *DB) ReleaseSignals(ctx context.Context, callIDs []string, wait time.Du
 	return nil
 }
 
-// DueChecks takes up to limit calls whose look by the sweeper is due and sets the next one, later each time. Those that
-// are settled meanwhile are not looked at again.
-func (db *DB) DueChecks(ctx context.Context, limit int) ([]records.PendingCall, error) {
+// DueChecks takes up to limit calls whose look by the sweeper is due and sets the next one: after pause, twice as long
+// each time, within an hour. Those that are settled meanwhile are not looked at again.
+func (db *DB) DueChecks(ctx context.Context, limit int, pause time.Duration) ([]records.PendingCall, error) {
 	return db.pending(ctx, "find calls to check", `
 		update calls c set
 			check_count = case when c.settled_revision >= c.revision then 0 else c.check_count + 1 end,
 			check_at = case when c.settled_revision < c.revision
-				then now() + least(interval '2 minutes' * 2 ^ least(c.check_count, 5), interval '1 hour') end
+				then now() + least($2::interval * 2 ^ least(c.check_count, 20), interval '1 hour') end
 		from (select id from calls
 			where check_at <= now() and merged_into is null
 			order by check_at limit $1 for update skip locked) p
 		where c.id = p.id
-		returning `+pendingColumns, limit)
+		returning `+pendingColumns, limit, pause)
 }
 
 // CloseStale ends up to limit live calls of which nothing was heard for the stale limit of their source, and returns how

@@ -140,6 +140,13 @@ func (r *callRun) drain(ctx workflow.Context) {
 func (r *callRun) accept(ctx workflow.Context, s CallSignal) {
 	if s.Force > r.force {
 		r.force = s.Force
+		for _, named := range s.Lanes {
+			if named.NotForced {
+				// As if the lane had served the request: it keeps to its own time.
+				l := r.lane(named.ConnectionID, s.Force)
+				l.forced = s.Force
+			}
+		}
 		r.recallUnforced()
 	}
 	if r.known && (s.Revision < r.latest.Revision || s.Revision == r.latest.Revision && s.Force < r.latest.Force) {
@@ -295,7 +302,7 @@ func (r *callRun) land(ctx workflow.Context, l *laneRun) {
 // back-off ends. An attempt that is running ends by itself or hears of it from its heartbeat; the next one starts after it.
 func (r *callRun) recallUnforced() {
 	for _, l := range r.lanes {
-		if l.flight != nil && l.flight.force < r.force {
+		if l.flight != nil && l.flight.force < r.force && l.forced < r.force {
 			l.flight.recallOnce()
 		}
 	}

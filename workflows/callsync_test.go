@@ -182,6 +182,20 @@ func TestCallSync(t *testing.T) {
 			closed:  m,
 		},
 		{
+			name:    "force for one lane leaves the other to its time",
+			signals: []sent{{0, sig(1, lanes(lane("A"), lane("B"))), false}, {m, sig(1, force(60_000), lanes(lane("A"), notForced("B"))), false}},
+			want:    []string{"1m0s A", "20m0s B"},
+			timers:  1,
+			closed:  20 * m,
+		},
+		{
+			name:    "force for one lane does not break off the other's delivery",
+			crms:    map[string][]step{"B": {{err: down(12 * h)}, {}}},
+			signals: []sent{{0, sig(1, complete, lanes(lane("A"), lane("B"))), false}, {m, sig(1, complete, force(60_000), lanes(lane("A"), notForced("B"))), false}},
+			want:    []string{"0s A", "0s B", "1m0s A", "12h0m0s B"},
+			closed:  12 * h,
+		},
+		{
 			name:    "a lane that was added while waiting",
 			signals: []sent{{0, sig(1), false}, {m, sig(1, lanes(lane("A"), windowOf("B", 2*m))), false}},
 			want:    []string{"2m0s B", "20m0s A"},

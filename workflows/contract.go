@@ -83,4 +83,6 @@ type Lane struct {
 	Connector    string        `json:"connector"`
 	Policy       Policy        `json:"policy"`
 	Window       time.Duration `json:"window"`
+	// NotForced leaves the lane out of the signal's Force: somebody asked for other lanes only.
+	NotForced bool `json:"not_forced,omitempty"`
 }

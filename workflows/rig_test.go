@@ -156,6 +156,12 @@ func force(at int64) func(*CallSignal) { return func(s *CallSignal) { s.Force = 
 
 func lanes(all ...Lane) func(*CallSignal) { return func(s *CallSignal) { s.Lanes = all } }
 
+func notForced(id string) Lane {
+	l := lane(id)
+	l.NotForced = true
+	return l
+}
+
 func early(id string) Lane {
 	l := lane(id)
 	l.Policy = Early

@@ -17,6 +17,7 @@ import (
 	"github.com/callsync/callsync/internal/telemetry"
 	"github.com/callsync/callsync/internal/temporalx"
 	"github.com/callsync/callsync/postgres"
+	"github.com/callsync/callsync/records"
 	"github.com/callsync/callsync/workflows"
 )
 
@@ -59,7 +60,7 @@ func serve(ctx context.Context) error {
 	}, in, p.log)
 
 	pages, err := admin.New(admin.Deps{
-		Store: p.db, Providers: providers(), Connectors: crms(), Replayer: actions{relay}, Resyncer: actions{relay},
+		Store: watched{p.db, dir}, Providers: providers(), Connectors: crms(), Replayer: actions{relay}, Resyncer: relay,
 		Transport: p.transport(), CheckHost: p.checkHost(), PublicURL: p.cfg.HTTP.PublicURL,
 		Version: telemetry.Build().Version, Log: p.log,
 	})
@@ -176,6 +177,29 @@ func (a actions) Replay(ctx context.Context, workspaceID, receiptID string) erro
 	return err
 }
 
-func (a actions) SyncNow(ctx context.Context, workspaceID, callID string, _ []string) error {
-	return a.Sync(ctx, workspaceID, callID)
+// watched is the store as the pages see it: what they change of sources counts at once in this process. Others look
+// sources up again after some seconds.
+type watched struct {
+	*postgres.DB
+	dir *ingest.Directory
+}
+
+func (w watched) UpdateSource(ctx context.Context, s records.Source) error {
+	defer w.dir.Forget()
+	return w.DB.UpdateSource(ctx, s)
+}
+
+func (w watched) RotateSourceToken(ctx context.Context, workspaceID, id, newToken string, oldUntil time.Time) error {
+	defer w.dir.Forget()
+	return w.DB.RotateSourceToken(ctx, workspaceID, id, newToken, oldUntil)
+}
+
+func (w watched) DeleteSource(ctx context.Context, workspaceID, id string) error {
+	defer w.dir.Forget()
+	return w.DB.DeleteSource(ctx, workspaceID, id)
+}
+
+func (w watched) PutOwnNumbers(ctx context.Context, workspaceID string, numbers []records.OwnNumber) error {
+	defer w.dir.Forget()
+	return w.DB.PutOwnNumbers(ctx, workspaceID, numbers)
 }
