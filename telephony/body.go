@@ -28,15 +28,12 @@ const (
 func ReadBody(r Request) (*Fields, error) {
 	body := bytes.TrimPrefix(r.Body, []byte("\xEF\xBB\xBF"))
 	skipped := len(r.Body) - len(body)
-	trimmed := bytes.TrimSpace(body)
-	boundary := boundaryOf(r, trimmed)
-	switch {
-	case len(trimmed) == 0:
+	if len(bytes.TrimSpace(body)) == 0 {
 		return NewFields(nil), nil
-	case boundary != "":
-		return readMultipart(trimmed, boundary)
-	case trimmed[0] != '{' && trimmed[0] != '[' && trimmed[0] != '"' && looksLikeForm(trimmed):
-		return readForm(string(trimmed), "body")
+	}
+	r.Body = body
+	if values, err := FormValues(r); values != nil || err != nil {
+		return formFields(values, err)
 	}
 	at := func(n int) string { return fmt.Sprintf("body, byte %d", n+skipped) }
 	if n := invalidUTF8(body); n >= 0 {
@@ -70,9 +67,35 @@ func ReadBody(r Request) (*Fields, error) {
 	return NewFields(cleanObject(object)), nil
 }
 
-// ReadQuery reads a request's query string into fields.
-func ReadQuery(r Request) (*Fields, error) {
-	return readForm(splitAtQuestions(r.RawQuery), "query")
+// ReadQuery reads a request's query string into fields, as ReadBody does a form.
+func ReadQuery(r Request) (*Fields, error) { return formFields(QueryValues(r)) }
+
+func formFields(values url.Values, err error) (*Fields, error) {
+	if err != nil {
+		return nil, err
+	}
+	return NewFields(cleanObject(Nest(values))), nil
+}
+
+// FormValues reads a body that is a form, urlencoded or multipart, as it was sent; nil for one that is not. It serves
+// providers that need what ReadBody does not keep: values that come again, dots in names, white space. Errors are
+// *UnreadableError.
+func FormValues(r Request) (url.Values, error) {
+	body := bytes.TrimSpace(r.Body)
+	switch boundary := boundaryOf(r, body); {
+	case len(body) == 0:
+		return nil, nil
+	case boundary != "":
+		return multipartValues(body, boundary)
+	case strings.IndexByte(`{["`, body[0]) < 0 && looksLikeForm(body):
+		return parseForm(string(body), "body")
+	}
+	return nil, nil
+}
+
+// QueryValues reads a request's query string as it was sent. A second "?" separates like "&".
+func QueryValues(r Request) (url.Values, error) {
+	return parseForm(splitAtQuestions(r.RawQuery), "query")
 }
 
 // splitAtQuestions separates at a second "?" as at "&": phone systems append "?a=b" to URLs that have a query already.
@@ -96,13 +119,13 @@ func splitAtQuestions(raw string) string {
 	return string(out)
 }
 
-func readForm(s, where string) (*Fields, error) {
+func parseForm(s, where string) (url.Values, error) {
 	// A semicolon separates nothing; package url refuses it.
 	values, err := url.ParseQuery(strings.ReplaceAll(s, ";", "%3B"))
 	if err != nil {
 		return nil, &UnreadableError{Where: where, Public: "The request is neither JSON nor a readable form.", Err: errors.New("invalid form encoding")}
 	}
-	return NewFields(cleanObject(nest(values))), nil
+	return values, nil
 }
 
 // looksLikeForm tells a form from broken JSON, so that the latter gets the better error.

@@ -11,10 +11,11 @@ import (
 // deepestBracket is how many brackets a form's key may have; a key with more of them is a plain name.
 const deepestBracket = 10
 
-// nest turns a form into an object the way PHP and Rails read one: "a[b]=x" is an object in a, "a[0]=x" and "a[]=x" are
+// Nest turns a form into an object the way PHP and Rails read one: "a[b]=x" is an object in a, "a[0]=x" and "a[]=x" are
 // lists. Lists are in the order of their numbers, gaps closed. "a[][b]=x&a[][c]=y" is one object, as in Rails. A key
-// whose brackets do not fit is a plain name; of a repeated name the last counts, as in JSON.
-func nest(values url.Values) map[string]any {
+// whose brackets do not fit is a plain name; of a repeated name the last counts, as in JSON. Texts are as they were sent:
+// see CleanValue.
+func Nest(values url.Values) map[string]any {
 	root := branch{}
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		path, list := bracketPath(key), values[key]

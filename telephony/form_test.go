@@ -33,7 +33,7 @@ func TestNest(t *testing.T) {
 	} {
 		values, err := url.ParseQuery(form)
 		require.NoError(t, err)
-		require.Equal(t, want, nest(values), form)
+		require.Equal(t, want, Nest(values), form)
 	}
 }
 
@@ -73,4 +73,23 @@ func TestQueryWithSecondQuestionMark(t *testing.T) {
 	f, err := ReadQuery(Request{RawQuery: "key=1?a=2&url=https://x.test/r?id=3&note=who?&c=a;b"})
 	require.NoError(t, err)
 	require.Equal(t, map[string]any{"key": "1", "a": "2", "url": "https://x.test/r?id=3", "note": "who", "c": "a;b"}, f.Rest())
+}
+
+func TestFormValues(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]url.Values{
+		"a=1&a=2&b.c=+4": {"a": {"1", "2"}, "b.c": {" 4"}},
+		"--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--x--\r\n": {"a": {"1"}},
+		`{"a":1}`: nil, "": nil, "<html a=1>": nil,
+	} {
+		values, err := FormValues(Request{Body: []byte(body)})
+		require.NoError(t, err, body)
+		require.Equal(t, want, values, body)
+	}
+	var u *UnreadableError
+	_, err := FormValues(Request{Body: []byte("a=%zz")})
+	require.ErrorAs(t, err, &u)
+	values, err := QueryValues(Request{RawQuery: "a=1?a=2"})
+	require.NoError(t, err)
+	require.Equal(t, url.Values{"a": {"1", "2"}}, values)
 }

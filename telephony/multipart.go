@@ -29,8 +29,9 @@ func boundaryOf(r Request, body []byte) string {
 	return string(line[2:])
 }
 
-// readMultipart reads the text fields of a multipart form. Files are left out: no phone system sends one with its events.
-func readMultipart(body []byte, boundary string) (*Fields, error) {
+// multipartValues reads the text fields of a multipart form. Files are left out: no phone system sends one with its
+// events.
+func multipartValues(body []byte, boundary string) (url.Values, error) {
 	values := url.Values{}
 	reader := multipart.NewReader(bytes.NewReader(body), boundary)
 	for n := 0; ; n++ {
@@ -38,7 +39,7 @@ func readMultipart(body []byte, boundary string) (*Fields, error) {
 		switch {
 		// A header that breaks off is an io.EOF too.
 		case err == io.EOF && bytes.HasSuffix(body, []byte("--"+boundary+"--")):
-			return NewFields(cleanObject(nest(values))), nil
+			return values, nil
 		case err == nil && n >= mostParts:
 			err = fmt.Errorf("more than %d parts", mostParts)
 		}
