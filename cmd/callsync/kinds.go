@@ -7,6 +7,7 @@ import (
 	"github.com/callsync/callsync/telephony"
 	"github.com/callsync/callsync/telephony/callerdesk"
 	"github.com/callsync/callsync/telephony/callrail"
+	"github.com/callsync/callsync/telephony/deepcall"
 )
 
 // providers are the kinds of phone systems this binary understands; a new one is a package and a line here.
@@ -14,6 +15,7 @@ func providers() telephony.Registry {
 	return telephony.NewRegistry(
 		callerdesk.New(),
 		callrail.New(),
+		deepcall.New(),
 	)
 }
 
