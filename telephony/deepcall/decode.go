@@ -2,6 +2,7 @@ package deepcall
 
 import (
 	"maps"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -323,6 +324,9 @@ func squashed(m map[string]any) *telephony.Fields {
 	return telephony.NewFields(out)
 }
 
+// decimal is an amount.
+var decimal = regexp.MustCompile(`^\d{1,15}(\.\d{1,15})?$`)
+
 // cost reads the credits used. Hits count messages and requests; the amount is money or credits.
 func (d *decoder) cost(x *call.Facts) {
 	v := d.f.Peek("totalcreditsused")
@@ -330,7 +334,7 @@ func (d *decoder) cost(x *call.Facts) {
 		v = squashed(m).Peek("amount")
 	}
 	amount := textIn(v, "")
-	if n, err := strconv.ParseFloat(amount, 64); err != nil || n < 0 || len(amount) > 32 {
+	if !decimal.MatchString(amount) {
 		return
 	}
 	x.Cost = &call.Cost{Amount: amount, Unit: d.peek("currency")}
