@@ -22,11 +22,14 @@ const callState = `case
 	when l.done > 0 then 'synced'
 	else 'skipped' end`
 
+// laneCounts are what callState asks of the lanes (d) of a call (c).
+const laneCounts = `count(*) filter (where d.state = 'parked') as parked,
+	count(*) filter (where d.state in ('waiting', 'reserved', 'sending') or (d.state = 'done' and d.revision < c.revision)) as open,
+	count(*) filter (where d.state = 'done') as done`
+
 // callLanes counts the lanes of c by what state they are in. A lane that settled an older revision is open.
 const callLanes = `cross join lateral (
-	select count(*) filter (where d.state = 'parked') as parked,
-		count(*) filter (where d.state in ('waiting', 'reserved', 'sending') or (d.state = 'done' and d.revision < c.revision)) as open,
-		count(*) filter (where d.state = 'done') as done
+	select ` + laneCounts + `
 	from deliveries d join connections k on k.id = d.connection_id and k.deleted_at is null
 	where d.workspace_id = c.workspace_id and d.record_id = c.id and d.object = 'call') l`
 
@@ -88,10 +91,28 @@ func (db *DB) CallsPage(ctx context.Context, workspaceID string, f records.CallF
 		b.where("exists (select from deliveries d where d.workspace_id = c.workspace_id and d.record_id = c.id and d.object = 'call' and d.connection_id = " + b.arg(f.ConnectionID) + "::uuid)")
 	}
 	if q := strings.TrimSpace(strings.ToValidUTF8(strings.ReplaceAll(f.Query, "\x00", ""), "")); q != "" {
-		b.where(b.search(q))
+		exact, broad := search(q)
+		found, err := db.exactly(ctx, workspaceID, exact)
+		if err != nil {
+			return nil, fmt.Errorf("search calls: %w", timedOut(ctx, err))
+		}
+		if found {
+			b.where(exact(&b))
+		} else {
+			b.where(broad(&b))
+		}
 	}
 	if f.State != "" {
 		b.where(callState + " = " + b.arg(f.State))
+	}
+	// What the state says already, in words that an index knows.
+	switch f.State {
+	case records.CallLive:
+		b.where("c.phase = 'live'")
+	case records.CallWaiting:
+		b.where("c.settled_revision < c.revision or c.id in (select d.record_id from deliveries d where d.workspace_id = " + b.arg(workspaceID) + " and d.state in ('waiting', 'reserved', 'sending'))")
+	case records.CallOnHold:
+		b.where("c.id in (select d.record_id from deliveries d where d.workspace_id = " + b.arg(workspaceID) + " and d.state = 'parked')")
 	}
 	sql := "select " + callColumns + " from calls c " + callLanes + " where " + strings.Join(b.conditions, " and ") +
 		" order by c.listed_at desc, c.id desc limit " + b.arg(f.Limit)
@@ -130,26 +151,51 @@ func (b *queryBuilder) arg(v any) string {
 // minDigits is how many digits make a search text a phone number.
 const minDigits = 4
 
-// search is the condition for what a person typed: the end of a phone number in any format, a part of a name, an id of
-// ours, or a name under which the provider knows the call.
-func (b *queryBuilder) search(q string) string {
+// condition writes one for a query.
+type condition func(*queryBuilder) string
+
+// search makes the conditions for what a person typed. exact finds an id of ours or the end of a phone number in any
+// format by an index, and is nil for text that is neither; broad looks through everything that the text may be: a part of
+// a name, of an agent or of a number, or a name under which the provider knows the call.
+func search(q string) (exact, broad condition) {
+	digits, rest := phoneDigits(q)
+	isNumber := len(digits) >= minDigits && rest == ""
 	if _, ok := parseUUID(q); ok {
-		id := b.arg(q)
-		return "c.id = " + id + "::uuid or c.id in (select a.call_id from call_aliases a where a.workspace_id = c.workspace_id and a.value = " + id + "::text)"
-	}
-	var or []string
-	if digits, rest := phoneDigits(q); len(digits) >= minDigits && rest == "" {
+		exact = func(b *queryBuilder) string { return "c.id = " + b.arg(q) + "::uuid" }
+	} else if isNumber {
 		// Leading zeros are the trunk prefix (0) or stand for the + (00); E.164 has neither.
-		or = append(or, "reverse(c.customer_number) like "+b.arg(reversed(strings.TrimLeft(digits, "0"))+"%"))
-		if len(digits) < 10 {
-			or = append(or, "c.customer_number like "+b.arg("%"+digits+"%"))
+		exact = func(b *queryBuilder) string {
+			// A range, because an index serves LIKE only while the planner sees the pattern. ':' comes after '9'.
+			// The ids are gathered first, because the planner would rather walk the list until it has a page full. $1 is
+			// the workspace in every query that searches.
+			end := reversed(strings.TrimLeft(digits, "0"))
+			return "c.id = any(array(select n.id from calls n where n.workspace_id = $1 and n.merged_into is null and reverse(n.customer_number) ~>=~ " +
+				b.arg(end) + " and reverse(n.customer_number) ~<~ " + b.arg(end+":") + " order by n.listed_at desc limit 10000))"
 		}
 	}
-	like := b.arg("%" + escapeLike(q) + "%")
-	or = append(or, "c.customer_name ilike "+like, "c.agent_text ilike "+like,
-		"c.state ->> 'provider_call_id' = "+b.arg(q),
-		"exists (select from call_aliases a where a.call_id = c.id and a.workspace_id = c.workspace_id and a.value = "+b.arg(q)+")")
-	return strings.Join(or, " or ")
+	return exact, func(b *queryBuilder) string {
+		like := b.arg("%" + escapeLike(q) + "%")
+		or := []string{"c.customer_name ilike " + like, "c.agent_text ilike " + like,
+			"c.state ->> 'provider_call_id' = " + b.arg(q),
+			"c.id in (select a.call_id from call_aliases a where a.workspace_id = c.workspace_id and a.value = " + b.arg(q) + ")"}
+		if isNumber {
+			or = append(or, "c.customer_number like "+b.arg("%"+digits+"%"))
+		}
+		return strings.Join(or, " or ")
+	}
+}
+
+// exactly tells whether the workspace has any call that an exact search finds.
+func (db *DB) exactly(ctx context.Context, workspaceID string, exact condition) (bool, error) {
+	if exact == nil {
+		return false, nil
+	}
+	var b queryBuilder
+	b.where("c.workspace_id = " + b.arg(workspaceID) + " and c.merged_into is null")
+	b.where(exact(&b))
+	var found bool
+	err := db.pool.QueryRow(ctx, "select exists (select from calls c where "+strings.Join(b.conditions, " and ")+")", b.args...).Scan(&found)
+	return found, err
 }
 
 // phoneDigits splits q into its digits and whatever is not part of how people write numbers.

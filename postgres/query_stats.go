@@ -77,7 +77,11 @@ func (db *DB) Stats(ctx context.Context, workspaceID string, from, to time.Time)
 		return m
 	}
 	s.ByStatus = count(`select coalesce(nullif(c.status, ''), 'unknown'), count(*)`+fmt.Sprintf(calls, "")+`group by 1`, span)
-	s.ByState = count(`select `+callState+`, count(*)`+fmt.Sprintf(calls, callLanes)+`group by 1`, span)
+	// All at once instead of call by call, as lists do: a long span has many.
+	s.ByState = count(`with span as (select c.id, c.phase, c.revision, c.settled_revision`+fmt.Sprintf(calls, "")+`),
+		lanes as (select c.id, `+laneCounts+` from span c join deliveries d on d.record_id = c.id and d.object = 'call'
+			join connections k on k.id = d.connection_id and k.deleted_at is null where d.workspace_id = $1 group by c.id, c.revision)
+		select `+callState+`, count(*) from span c left join lanes l on l.id = c.id group by 1`, span)
 	s.Deliveries = count(`select d.state, count(*)`+fmt.Sprintf(calls, "join deliveries d on d.record_id = c.id and d.object = 'call'")+`group by 1`, span)
 	s.ByReceipt = count(`select `+receiptState+`, count(*) from receipts r `+receiptJoins+`
 		where r.workspace_id = $1 and r.id >= $2::uuid and r.id < $3::uuid and r.received_at >= $4 and r.received_at < $5 group by 1`, ids)
@@ -93,7 +97,8 @@ func (db *DB) Stats(ctx context.Context, workspaceID string, from, to time.Time)
 		select percentile_cont(0.5) within group (order by t.seconds), percentile_cont(0.95) within group (order by t.seconds)
 		from (select extract(epoch from a.at - c.ended_at)::float8 as seconds`+fmt.Sprintf(calls, `
 			join deliveries d on d.record_id = c.id and d.object = 'call'
-			cross join lateral (select at from delivery_attempts where delivery_id = d.id and outcome = 'done' order by id limit 1) a`)+`
+			join (select delivery_id, min(at) as at from delivery_attempts where workspace_id = $1 and outcome = 'done' and at >= $2 group by delivery_id) a
+				on a.delivery_id = d.id`)+`
 			and c.ended_at is not null) t`, span...).Scan(&s.SecondsToCRM.P50, &s.SecondsToCRM.P95)
 	if err != nil {
 		return s, fmt.Errorf("measure: %w", timedOut(ctx, err))
