@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"runtime"
-	"sync/atomic"
 	"time"
 
 	"github.com/callsync/callsync/connectors/hubspot/hubspotfake"
@@ -193,13 +192,9 @@ func (b *bench) calls() error {
 	}
 	defer cl.Close()
 	before := b.crm.State(false).Counts.Calls
-	requests := make([]*http.Request, n)
-	for i := range requests {
-		requests[i] = b.request("post-call", callrailfake.PostCall(b.newCall()))
-	}
+	calls := b.newCalls(n)
 	start := time.Now()
-	r := Load{Rate: 2000, Duration: time.Duration(n) * time.Second / 2000, Request: func(i int) *http.Request { return requests[i] }}.Run(b.ctx)
-	if r.Failed > 0 {
+	if r := b.send(calls, 2000); r.Failed > 0 {
 		return fmt.Errorf("%d of %d webhooks were refused", r.Failed, n)
 	}
 	if err := b.delivered(before + n); err != nil {
@@ -243,56 +238,55 @@ func (b *bench) delivered(want int) error {
 
 // twice sends the same calls two times at the same moment.
 func (b *bench) twice() error {
-	n := b.count(500)
-	before := b.crm.State(false).Counts
-	bodies := make([][]byte, n)
-	for i := range bodies {
-		bodies[i] = callrailfake.PostCall(b.newCall())
+	calls := b.newCalls(b.count(500))
+	pairs := make([]callrailfake.Call, 0, 2*len(calls))
+	for _, c := range calls {
+		pairs = append(pairs, c, c)
 	}
-	r := Load{Rate: 1000, Duration: time.Duration(2*n) * time.Second / 1000, Request: func(i int) *http.Request {
-		return b.request("post-call", bodies[i/2])
-	}}.Run(b.ctx)
-	if r.Failed > 0 {
+	if r := b.send(pairs, 1000); r.Failed > 0 {
 		return fmt.Errorf("%d webhooks were refused", r.Failed)
 	}
-	if err := b.settled(before.Calls + n); err != nil {
+	if err := b.settled(); err != nil {
 		return err
 	}
-	return b.tally("twice", before, n)
+	b.tally("twice", calls)
+	return nil
 }
 
 // faulty sends calls through a CRM that limits, fails and drops connections after committing.
 func (b *bench) faulty() error {
 	b.crm.SetFaults(hubspotfake.Faults{Rate429: .05, Rate503: .02, CommitThenDrop: .01, Seed: 1, Scope: "all"})
 	defer b.crm.SetFaults(hubspotfake.Faults{})
-	n := b.count(1000)
-	before := b.crm.State(false).Counts
-	r := Load{Rate: 500, Duration: time.Duration(n) * time.Second / 500, Request: func(int) *http.Request {
-		return b.request("post-call", callrailfake.PostCall(b.call()))
-	}}.Run(b.ctx)
+	calls := b.newCalls(b.count(1000))
+	r := b.send(calls, 500)
 	if r.Failed > 0 {
 		return fmt.Errorf("%d webhooks were refused", r.Failed)
 	}
 	start := time.Now()
-	if err := b.settled(before.Calls + n); err != nil {
+	if err := b.settled(); err != nil {
 		return err
 	}
 	b.line("faulty_crm_settled_after", time.Since(start).Seconds(), "s")
-	return b.tally("faulty_crm", before, n)
+	b.tally("faulty_crm", calls)
+	return nil
 }
 
-// callNumber counts the calls made from several goroutines.
-var callNumber atomic.Int64
-
-// call is newCall for concurrent use.
-func (b *bench) call() callrailfake.Call {
-	i := callNumber.Add(1)
-	c := callrailfake.Call{
-		ID: callrailfake.NewID("CAL"), StartedAt: time.Now().Add(-time.Minute), Duration: 45 * time.Second,
-		Customer: fmt.Sprintf("+1628%07d", 2000000+i), CustomerName: fmt.Sprintf("Caller %d", i),
-		Answered: true, Recording: true, AgentEmail: "agent2@example.com", AgentName: "Agent Two",
+func (b *bench) newCalls(n int) []callrailfake.Call {
+	calls := make([]callrailfake.Call, n)
+	for i := range calls {
+		calls[i] = b.newCall()
 	}
-	return c
+	return calls
+}
+
+// send sends the final webhook of each call, so many a second.
+func (b *bench) send(calls []callrailfake.Call, rate float64) Result {
+	requests := make([]*http.Request, len(calls))
+	for i, c := range calls {
+		requests[i] = b.request("post-call", callrailfake.PostCall(c))
+	}
+	d := time.Duration(float64(len(calls)) / rate * float64(time.Second))
+	return Load{Rate: rate, Duration: d, Request: func(i int) *http.Request { return requests[i] }}.Run(b.ctx)
 }
 
 // killed sends 100 calls a second through the same CRM while all three processes are killed once in the middle.
@@ -300,15 +294,10 @@ func (b *bench) call() callrailfake.Call {
 func (b *bench) killed() error {
 	b.crm.SetFaults(hubspotfake.Faults{Rate429: .05, Rate503: .02, CommitThenDrop: .01, Seed: 2, Scope: "all"})
 	defer b.crm.SetFaults(hubspotfake.Faults{})
-	before := b.crm.State(false).Counts
-	d := b.length(20 * time.Second)
+	calls := b.newCalls(b.count(2000))
 	done := make(chan Result)
-	go func() {
-		done <- Load{Rate: 100, Duration: d, Request: func(int) *http.Request {
-			return b.request("post-call", callrailfake.PostCall(b.call()))
-		}}.Run(b.ctx)
-	}()
-	if err := pause(b.ctx, d/2); err != nil {
+	go func() { done <- b.send(calls, 100) }()
+	if err := pause(b.ctx, time.Duration(len(calls))*5*time.Millisecond); err != nil {
 		return err
 	}
 	b.stack.KillServe()
@@ -321,19 +310,20 @@ func (b *bench) killed() error {
 	}
 	r := <-done
 	b.say("killed: %d of %d webhooks accepted, the others refused while serve was down", r.Accepted, r.Sent)
-	if err := b.settled(before.Calls + r.Accepted); err != nil {
+	if err := b.settled(); err != nil {
 		return err
 	}
-	b.line("killed_accepted", float64(r.Accepted), "calls")
+	accepted := make([]callrailfake.Call, 0, len(calls))
+	for _, i := range r.AcceptedIndexes() {
+		accepted = append(accepted, calls[i])
+	}
 	b.line("killed_refused", float64(r.Failed), "calls")
-	return b.tally("killed", before, r.Accepted)
+	b.tally("killed", accepted)
+	return nil
 }
 
-// settled waits until the CRM has so many calls and callsync has nothing left to do.
-func (b *bench) settled(want int) error {
-	if err := b.delivered(want); err != nil {
-		return err
-	}
+// settled waits until callsync has nothing left to do.
+func (b *bench) settled() error {
 	for {
 		left, err := b.unsettled()
 		if err != nil {
@@ -348,17 +338,27 @@ func (b *bench) settled(want int) error {
 	}
 }
 
-// tally prints how many of n accepted calls are missing in the CRM or there more than once, and contacts likewise.
-func (b *bench) tally(name string, before hubspotfake.Counts, n int) error {
-	s := b.crm.State(false)
-	lost := max(0, before.Calls+n-s.Counts.Calls)
-	doubledCalls := max(extra(s.Doubled.CallsByKey), extra(s.Doubled.CallsByTime), s.Counts.Calls-before.Calls-n)
-	doubledContacts := max(extra(s.Doubled.ContactsByPhone), extra(s.Doubled.ContactsByKey))
-	b.line(name+"_calls", float64(n), "calls")
+// tally prints how many of the accepted calls are missing in the CRM or there more than once, and contacts likewise. Every
+// call has a customer of its own, by which it is found.
+func (b *bench) tally(name string, accepted []callrailfake.Call) {
+	s := b.crm.State(true)
+	records := map[string]int{}
+	for _, r := range s.Calls {
+		records[r.Properties["hs_call_from_number"]]++
+	}
+	lost, doubled := 0, 0
+	for _, c := range accepted {
+		switch n := records[c.Customer]; {
+		case n == 0:
+			lost++
+		case n > 1:
+			doubled += n - 1
+		}
+	}
+	b.line(name+"_accepted", float64(len(accepted)), "calls")
 	b.line(name+"_lost", float64(lost), "calls")
-	b.line(name+"_doubled", float64(doubledCalls), "calls")
-	b.line(name+"_contacts_doubled", float64(doubledContacts), "contacts")
-	return nil
+	b.line(name+"_doubled", float64(max(doubled, extra(s.Doubled.CallsByKey), extra(s.Doubled.CallsByTime))), "calls")
+	b.line(name+"_contacts_doubled", float64(max(extra(s.Doubled.ContactsByPhone), extra(s.Doubled.ContactsByKey))), "contacts")
 }
 
 func extra(counts map[string]int) int {
