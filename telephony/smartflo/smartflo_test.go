@@ -1,0 +1,883 @@
+package smartflo_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/callsync/callsync/call"
+	"github.com/callsync/callsync/telephony"
+	"github.com/callsync/callsync/telephony/smartflo"
+	"github.com/callsync/callsync/telephony/smartflo/smartflofake"
+	"github.com/callsync/callsync/telephony/telephonytest"
+)
+
+type m = map[string]any
+
+// start is 15:04:05 in India.
+var start = time.Date(2026, 3, 1, 9, 34, 5, 0, time.UTC)
+
+var (
+	meera = smartflofake.Agent{ID: "0504410020071", Name: "Meera Nair", Number: "+919000043210", Extension: "0604410020070"}
+	ravi  = smartflofake.Agent{ID: "0504410020088", Name: "Ravi Shah", Number: "+919000043388", Email: "ravi@example.com"}
+)
+
+// talk is an inbound call that a second agent answered, with everything there can be.
+func talk() smartflofake.Call {
+	return smartflofake.Call{
+		StartedAt: start, Ring: 12 * time.Second, Talk: 95 * time.Second, Answered: true, Agent: meera, Missed: []smartflofake.Agent{ravi},
+		IVR: "Main menu", Attendant: "Sales+offers", Digits: []string{"2", "1", "1"}, Recording: true,
+	}
+}
+
+func clickToCall() smartflofake.Call {
+	return smartflofake.Call{
+		Direction: smartflofake.ClickToCall, StartedAt: start, Ring: 6 * time.Second, Talk: 30 * time.Second, Answered: true, Agent: meera, Recording: true,
+		RefID: "5d0c7a12-1f4b-4c59-9d5e-0e6b7f1a2c3d", CustomID: "lead-4711",
+	}
+}
+
+func dialerCall() smartflofake.Call {
+	c := talk()
+	c.Direction, c.Missed, c.Agent = smartflofake.DialerOutbound, nil, ravi
+	c.ID, c.UUID = "DR2-D3-1772357645.77120", "96ccf76037169"
+	c.CampaignID, c.Campaign = "104342", "Renewals"
+	c.Lead = m{"Name": "Asha Rao", "Phone_Number": "+919000012345", "Email": "asha@example.com", "City": "Pune", "Policy": "P-17"}
+	c.Disposition, c.SubDisposition = "Answered", "Interested"
+	return c
+}
+
+func post(t testing.TB, event string, body any) telephony.Request {
+	doc, ok := body.([]byte)
+	if !ok {
+		var err error
+		doc, err = json.Marshal(body)
+		require.NoError(t, err)
+	}
+	return telephonytest.Post(t, event, string(doc))
+}
+
+func form(t testing.TB, event string, values url.Values) telephony.Request {
+	r := telephonytest.Post(t, event, values.Encode())
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return r
+}
+
+func get(t testing.TB, event string, query string) telephony.Request {
+	r := telephonytest.Post(t, event, "")
+	r.Method, r.RawQuery = http.MethodGet, query
+	return r
+}
+
+func cases(t testing.TB) []telephonytest.Case {
+	var out []telephonytest.Case
+	add := func(name string, r telephony.Request) {
+		out = append(out, telephonytest.Case{Name: name, Request: r})
+	}
+	of := func(trigger string) smartflofake.Call {
+		switch {
+		case strings.HasPrefix(trigger, "dialer"):
+			return dialerCall()
+		case strings.HasPrefix(trigger, "customer"):
+			return clickToCall()
+		}
+		return talk()
+	}
+	for _, trigger := range smartflofake.Triggers() {
+		c := of(trigger)
+		if strings.Contains(trigger, "missed") {
+			c.Answered, c.Talk, c.Recording = false, 0, false
+		}
+		add(trigger, post(t, trigger, smartflofake.JSON(smartflofake.Payload(trigger, c))))
+	}
+	report := smartflofake.Payload("hangup", talk())
+	add("hangup-form", form(t, "hangup", smartflofake.Form(report)))
+	add("hangup-form-texts", form(t, "hangup", smartflofake.Texts(report)))
+	add("hangup-get", get(t, "hangup", smartflofake.Form(report).Encode()))
+	multi := form(t, "hangup", nil)
+	kind, body := smartflofake.Multipart(smartflofake.Form(report))
+	multi.Body = body
+	multi.Header.Set("Content-Type", kind)
+	add("hangup-multipart", multi)
+	add("hangup-clicktocall", post(t, "hangup", smartflofake.JSON(smartflofake.Payload("hangup", clickToCall()))))
+	add("hangup-dialer", post(t, "hangup", smartflofake.JSON(smartflofake.Payload("hangup", dialerCall()))))
+	outbound := talk()
+	outbound.Direction = smartflofake.Outbound
+	add("hangup-outbound", post(t, "hangup", smartflofake.JSON(smartflofake.Payload("hangup", outbound))))
+	agentFirst := smartflofake.Payload("answered-by-agent", clickToCall())
+	add("answered-by-agent-clicktocall", post(t, "answered-by-agent", agentFirst))
+	add("no-hook-static-field", post(t, "", m{"Event": "Call hangup (Missed)", "call_id": "1772357645.77120", "caller_id_number": "9000012345", "direction": "inbound"}))
+	aliased := telephonytest.Settings(smartflo.New())
+	aliased.Config["aliases"] = `{"call_id":"CallSid","$caller_id_number":["cli","from"],"call_to_number":"to","direction":"way","call_status":"outcome.word","recording_url":"media.0.audio"}`
+	out = append(out, telephonytest.Case{Name: "own-names", Settings: &aliased, Request: post(t, "hangup", m{
+		"CallSid": "1772357645.77120", "from": "9000012345", "to": "8045671200", "way": "inbound", "outcome": m{"word": "Answered", "score": 3},
+		"media": []m{{"audio": "https://recordings.smartflo.example/r?callId=1772357645.77120&token=x"}}, "end_stamp": "2026-03-01 15:05:00",
+	})})
+	add("placeholders", post(t, "hangup", m{"call_id": "$call_id", "uuid": "$uuid", "answered_agent": "$answered_agent{}", "event": "hangup"}))
+	add("look", get(t, "hangup", "event=hangup&key=1"))
+	add("empty", telephonytest.Post(t, "hangup", ""))
+	add("no-id", post(t, "hangup", m{"call_status": "missed"}))
+	add("not-json", telephonytest.Post(t, "hangup", `{"call_id": $call_id}`))
+	return out
+}
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	telephonytest.Run(t, smartflo.New(), cases(t))
+}
+
+func FuzzDecode(f *testing.F) { telephonytest.Fuzz(f, smartflo.New(), cases(f)) }
+
+func decode(t testing.TB, r telephony.Request, s telephony.Settings) call.Event {
+	t.Helper()
+	d, err := smartflo.New().Decode(r, s)
+	require.NoError(t, err)
+	require.Len(t, d.Events, 1, d.Ignored)
+	return d.Events[0]
+}
+
+// one decodes a JSON body; a call id is added where there is none.
+func one(t testing.TB, event string, body m) call.Event {
+	t.Helper()
+	if body["call_id"] == nil && body["uuid"] == nil {
+		body["call_id"] = "1772357645.77120"
+	}
+	return decode(t, post(t, event, body), telephony.Settings{})
+}
+
+func ist(s string) time.Time {
+	t, err := time.ParseInLocation(time.DateTime, s, time.FixedZone("", 19800))
+	if err != nil {
+		panic(err)
+	}
+	return t.UTC()
+}
+
+// Every encoding of the panel says the same.
+func TestEncodingsAgree(t *testing.T) {
+	t.Parallel()
+	for _, trigger := range smartflofake.Triggers() {
+		c := talk()
+		c.Lead = m{"Phone_Number": "+919000012345", "Name": "Asha Rao"}
+		payload := smartflofake.Payload(trigger, c)
+		kind, body := smartflofake.Multipart(smartflofake.Form(payload))
+		multi := form(t, trigger, nil)
+		multi.Body = body
+		multi.Header.Set("Content-Type", kind)
+		wrong := multi
+		wrong.Header = http.Header{"Content-Type": {"application/json"}}
+		dollars := m{}
+		for k, v := range payload {
+			dollars["$"+k] = v
+		}
+		plain := post(t, trigger, payload)
+		plain.Header.Set("Content-Type", "text/plain")
+		text, err := json.Marshal(string(smartflofake.JSON(payload)))
+		require.NoError(t, err)
+		want := decode(t, post(t, trigger, payload), telephony.Settings{}).Facts
+		want.Attributes = nil
+		for name, r := range map[string]telephony.Request{
+			"form": form(t, trigger, smartflofake.Form(payload)), "JSON in a form": form(t, trigger, smartflofake.Texts(payload)),
+			"GET": get(t, trigger, smartflofake.Form(payload).Encode()), "GET with JSON": get(t, trigger, smartflofake.Texts(payload).Encode()),
+			"GET behind a query": get(t, trigger, "key=1?"+smartflofake.Form(payload).Encode()),
+			"multipart":          multi, "multipart, wrong Content-Type": wrong, "JSON as text/plain": plain, "JSON in JSON": telephonytest.Post(t, trigger, string(text)),
+			"keys with $": post(t, trigger, dollars), "wrapped": post(t, trigger, m{"w_type": 2, "pyld": payload}),
+			"a list of one": post(t, trigger, []any{payload}), "one field with JSON": form(t, trigger, url.Values{"payload": {string(smartflofake.JSON(payload))}}),
+		} {
+			got := decode(t, r, telephony.Settings{}).Facts
+			got.Attributes = nil
+			require.Equal(t, want, got, "%s as %s", trigger, name)
+		}
+	}
+}
+
+func TestTriggers(t *testing.T) {
+	t.Parallel()
+	ended := m{"end_stamp": "2026-03-01 15:06:00", "hangup_cause": "NormalClearing"}
+	for name, tc := range map[string]struct {
+		event string
+		body  m
+		want  call.Kind
+	}{
+		"the URL decides":                       {"dtmf", m{"digit_pressed": "1"}, call.CallDTMF},
+		"the URL in another spelling":           {"Call_Hangup", m{}, call.CallEnded},
+		"the vendor's name in the URL":          {"Call answered by Agent", m{}, call.CallAnswered},
+		"a static field":                        {"", m{"event": "Dialed on Agent"}, call.CallAgentDialed},
+		"a static field, other name":            {"", m{"trigger": "Call Hangup (Missed or Answered)"}, call.CallEnded},
+		"a static field nobody knows":           {"", m{"event": "hologram", "digit_pressed": "1"}, call.CallDTMF},
+		"the URL before the field":              {"answered-on-ivr", m{"event": "dtmf"}, call.CallRouted},
+		"a report at the URL of a live trigger": {"answered-by-agent", ended, call.CallEnded},
+		"a report with a live static field":     {"", m{"event": "answered", "end_stamp": "2026-03-01 15:06:00", "duration": "10"}, call.CallEnded},
+		"an end alone does not prove":           {"answered-by-agent", m{"end_stamp": "2026-03-01 15:06:00"}, call.CallAnswered},
+		"a minimal report":                      {"hangup-missed", m{}, call.CallEnded},
+		"agent first":                           {"answered-by-agent", m{"direction": "click_to_call"}, call.CallAgentDialed},
+		"a customer of a click-to-call":         {"customer-answered", m{"direction": "click_to_call"}, call.CallAnswered},
+		"an agent's miss passes on":             {"agent-missed-hangup", m{"missed_agent": []m{{"name": "A"}}}, call.CallAgentMissed},
+		"an agent's miss at the end":            {"agent-missed-hangup", m{"call_status": "missed"}, call.CallEnded},
+		"session":                               {"session-answered", m{}, call.CallAnswered},
+		"sniffed: received":                     {"", m{"start_stamp": "2026-03-01 15:04:05"}, call.CallRinging},
+		"sniffed: ivr":                          {"", m{"ivr_id": 3112}, call.CallRouted},
+		"sniffed: department":                   {"x", m{"dept_id": "1", "ivr_name": "a"}, call.CallRouted},
+		"sniffed: attendant":                    {"", m{"auto_attendant_id": "1"}, call.CallRouted},
+		"sniffed: dialed":                       {"", m{"agent_number": "9000043210", "dept_name": []string{"a"}, "ivr_name": []string{"b"}}, call.CallAgentDialed},
+		"sniffed: dialer":                       {"", m{"agent_name": "A", "campaign_id": "1"}, call.CallAnswered},
+		"sniffed: an empty campaign is none":    {"", m{"agent_name": "A", "campaign_id": "$campaign_id"}, call.CallAgentDialed},
+		"sniffed: disposition":                  {"", m{"agent_name": "A", "sub_dispositon": "x", "end_stamp": "2026-03-01 15:06:00"}, call.DispositionSet},
+		"sniffed: answered":                     {"", m{"answer_agent_number": "9000043210", "call_status": "answered"}, call.CallAnswered},
+		"sniffed: agent first":                  {"", m{"status": "Answered by agent", "direction": "click_to_call", "call_status": "queued"}, call.CallAgentDialed},
+		"sniffed: customer":                     {"", m{"call_status": "answered by customer"}, call.CallAnswered},
+		"sniffed: report":                       {"", ended, call.CallEnded},
+		"sniffed: missed agents":                {"", m{"missed_agent": []m{{"name": "A"}}}, call.CallEnded},
+		"sniffed: missed":                       {"", m{"call_status": "Missed"}, call.CallEnded},
+		"sniffed: hung up in the path":          {"", m{"call_flow": []m{{"type": "Hangup", "time": 1772357700}}}, call.CallEnded},
+		"blank fields end nothing":              {"", m{"end_stamp": "", "recording_url": "", "missed_agent": "", "hangup_cause": "$hangup_cause"}, call.CallRinging},
+	} {
+		t.Run(name, func(t *testing.T) { require.Equal(t, tc.want, one(t, tc.event, tc.body).Kind) })
+	}
+	e := one(t, "", m{"event": "hologram"})
+	require.Equal(t, "hologram", e.Facts.Attributes["event"], "unknown words are kept")
+	r := post(t, "", m{"call_id": "1"})
+	r.RawQuery = "trigger=hangup"
+	require.Equal(t, call.CallEnded, decode(t, r, telephony.Settings{}).Kind, "the URL's query may name the trigger")
+	for _, h := range smartflo.New().Info().Hooks {
+		byField := one(t, "", m{"event": h.Label, "call_status": "missed", "missed_agent": []m{{"name": "A"}}})
+		require.Equal(t, one(t, h.Event, m{"call_status": "missed", "missed_agent": []m{{"name": "A"}}}).Kind, byField.Kind, h.Label)
+	}
+}
+
+func TestDirectionAndParties(t *testing.T) {
+	t.Parallel()
+	const customer, did = "9000012345", "8045671200"
+	in := m{"caller_id_number": customer, "call_to_number": did}
+	out := m{"caller_id_number": did, "call_to_number": customer}
+	with := func(base, more m) m {
+		x := m{}
+		for k, v := range base {
+			x[k] = v
+		}
+		for k, v := range more {
+			x[k] = v
+		}
+		return x
+	}
+	for name, tc := range map[string]struct {
+		event string
+		body  m
+		own   []string
+		want  call.Direction
+	}{
+		"inbound":               {"hangup", with(in, m{"direction": "inbound"}), nil, call.Inbound},
+		"outbound":              {"hangup", with(out, m{"direction": "Outbound"}), nil, call.Outbound},
+		"click_to_call":         {"hangup", with(out, m{"direction": "click_to_call"}), nil, call.Outbound},
+		"clicktocall":           {"hangup", with(out, m{"direction": "clicktocall"}), nil, call.Outbound},
+		"dialer, in":            {"hangup", with(in, m{"direction": "Dialer (inbound)"}), nil, call.Inbound},
+		"dialer, out":           {"hangup", with(out, m{"direction": "Dialer (outbound)"}), nil, call.Outbound},
+		"by the trigger":        {"call-received", in, nil, call.Inbound},
+		"by the trigger, out":   {"customer-missed", with(out, m{"direction": "sideways"}), nil, call.Outbound},
+		"the word first":        {"agent-answered-hangup", with(out, m{"direction": "clicktocall"}), nil, call.Outbound},
+		"by the known customer": {"dtmf", with(in, m{"customer_no_with_prefix ": "+91" + customer}), nil, call.Inbound},
+		"by the customer, out":  {"dtmf", with(out, m{"customer_number": customer}), nil, call.Outbound},
+		"by own numbers":        {"dtmf", in, []string{"+91" + did}, call.Inbound},
+		"by own numbers, out":   {"dtmf", out, []string{"+91 80 4567 1200"}, call.Outbound},
+		"by the DID":            {"dtmf", with(in, m{"did_number": "+91" + did}), nil, call.Inbound},
+		"by the path":           {"dtmf", with(out, m{"call_flow": []m{{"type": "ClickToCall"}}}), nil, call.Outbound},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tc.body["call_id"] = "1"
+			x := decode(t, post(t, tc.event, tc.body), telephony.Settings{OwnNumbers: tc.own}).Facts
+			require.Equal(t, tc.want, x.Direction)
+			require.Equal(t, "+91"+customer, x.Customer.Number)
+			require.Equal(t, "+91"+did, x.BusinessNumber)
+			require.NotContains(t, x.Attributes, "caller_id_number")
+			require.NotContains(t, x.Attributes, "call_to_number")
+		})
+	}
+	x := one(t, "dtmf", with(in, m{"direction": "hologram"})).Facts
+	require.Empty(t, x.Direction)
+	require.Zero(t, x.Customer, "a wrong guess would make the own number a customer")
+	require.Equal(t, m{"caller_id_number": customer, "call_to_number": did, "direction": "hologram"}, x.Attributes)
+
+	r := post(t, "dtmf", with(in, m{"call_id": "1"}))
+	r.RawQuery = "direction=inbound"
+	require.Equal(t, call.Inbound, decode(t, r, telephony.Settings{}).Facts.Direction, "the URL may say it")
+
+	x = one(t, "hangup", with(out, m{"direction": "inbound", "customer_no_with_prefix": "91" + customer})).Facts
+	require.Equal(t, "+91"+customer, x.Customer.Number)
+	require.Equal(t, "+91"+did, x.BusinessNumber, "the numbers stand in each other's place")
+
+	x = one(t, "hangup", m{"direction": "inbound", "caller_id_number": "anonymous", "call_to_number": did}).Facts
+	require.Equal(t, call.Party{RawNumber: "anonymous"}, x.Customer)
+	x = one(t, "hangup", m{"direction": "inbound", "caller_id_number": customer, "did_number": did, "call_to_number": "0607297260058"}).Facts
+	require.Equal(t, "+91"+did, x.BusinessNumber)
+	require.Equal(t, "0607297260058", x.Attributes["call_to_number"])
+}
+
+func TestNumbers(t *testing.T) {
+	t.Parallel()
+	for _, raw := range []any{"9000012345", "919000012345", "+919000012345", "09000012345", " 919000012345", "+91 90000 12345", "%2B919000012345", json.Number("919000012345")} {
+		require.Equal(t, "+919000012345", one(t, "hangup", m{"direction": "inbound", "caller_id_number": raw}).Facts.Customer.Number, raw)
+	}
+	require.Equal(t, "+14155550134", decode(t, post(t, "hangup", m{"call_id": 1, "direction": "inbound", "caller_id_number": "4155550134"}), telephony.Settings{DefaultCountry: "US"}).Facts.Customer.Number)
+	r := get(t, "hangup", "call_id=1&direction=inbound&caller_id_number=+919000012345")
+	require.Equal(t, "+919000012345", decode(t, r, telephony.Settings{}).Facts.Customer.Number, "a plus that was not encoded")
+}
+
+func TestQuirkTrailingSpaceInKey(t *testing.T) {
+	t.Parallel()
+	for _, r := range []telephony.Request{
+		post(t, "dtmf", m{"call_id": "1", "customer_no_with_prefix ": "+919000012345"}),
+		form(t, "dtmf", url.Values{"call_id": {"1"}, "customer_no_with_prefix ": {"+919000012345"}}),
+		post(t, "dtmf", m{"call_id": "1", "customer_number_with_prefix": "+919000012345"}),
+		post(t, "dtmf", m{"call_id": "1", "$customer_no_with_prefix": "+919000012345"}),
+		post(t, "dtmf", m{"call_id": "1", "customer_number": "9000012345"}),
+	} {
+		require.Equal(t, "+919000012345", decode(t, r, telephony.Settings{}).Facts.Customer.Number)
+	}
+}
+
+func TestQuirkPlaceholdersAreAbsent(t *testing.T) {
+	t.Parallel()
+	x := one(t, "hangup", m{
+		"campaign_name": "$campaign_name", "campaign_id": " $campaign_id ", "recording_url": "$recording_url", "agent_transfer_ring_time": "$agent_transfer_ring_time",
+		"answered_agent": "$answered_agent{}", "answered_agent_name": "_name", "answered_agent_number": "_number", "missed_agent": "$missed_agent", "call_flow": "$call_flow",
+		"billing_circle": m{"operator": "$telecom_operator", "circle": "null"}, "start_stamp": "$start_date $start_time", "ref_id": "${ref_id}",
+		"digits_dialed": "undefined", "end_stamp": "0000-00-00 00:00:00", "hangup_cause_code": "_code", "mine": "$mine",
+	}).Facts
+	require.Equal(t, call.Facts{StartedAt: time.Unix(1772357645, 0).UTC()}, x)
+
+	x = one(t, "dialer-connected", m{"agent": "Demo Agent", "agent_name": "Demo Agent_name", "agent_number": "Demo Agent_number"}).Facts
+	require.Equal(t, []call.Agent{{Name: "Demo Agent", Status: call.AgentAnswered}}, x.Agents, "$agent was replaced inside of $agent_name")
+	x = one(t, "hangup", m{"direction": "inbound", "customer_number_with_prefix": "9000012345_with_prefix"}).Facts
+	require.Equal(t, "+919000012345", x.Customer.Number)
+	x = one(t, "hangup", m{"answered_agent_name": `{"id":"1"}_name`, "hangup_cause_key": "NormalClearing_key"}).Facts
+	require.Empty(t, x.Agents)
+	require.Empty(t, x.HangupCause)
+	x = one(t, "hangup", m{"note": "$5 off", "label": "_name", "tip": "$5"}).Facts
+	require.Equal(t, m{"note": "$5 off", "label": "_name", "tip": "$5"}, x.Attributes, "elsewhere these are values")
+}
+
+func TestQuirkMisspeltVariables(t *testing.T) {
+	t.Parallel()
+	for _, key := range []string{"sub_dispositon", "sub_disposition", "$sub_dispositon", "Sub Disposition"} {
+		require.Equal(t, call.Disposition{Value: "Answered", SubValue: "Interested", SetBy: "Meera"},
+			one(t, "dialer-disposition", m{"disposition": "Answered", key: "Interested", "agent_name": "Meera"}).Facts.Disposition, key)
+	}
+	for _, key := range []string{"answered_agent_number", "answer_agent_number"} {
+		require.Equal(t, []call.Agent{{Number: "+919000043210", Status: call.AgentAnswered}}, one(t, "answered-by-agent", m{key: "919000043210"}).Facts.Agents, key)
+	}
+	require.Equal(t, "John", one(t, "customer-missed", m{"answered_agent{}": "John"}).Facts.Agents[0].Name)
+	require.Equal(t, "John", one(t, "dialed-on-agent", m{`$agent_name"`: "John"}).Facts.Agents[0].Name)
+}
+
+func TestTimes(t *testing.T) {
+	t.Parallel()
+	want := ist("2026-07-11 21:12:56")
+	for _, v := range []any{
+		"2026-07-11 21:12:56", "7/11/2026, 9:12:56 PM", "7/11/2026, 9:12:56\u202fPM", "7/11/2026, 21:12:56", "2026-07-11T15:42:56Z", "2026-07-11+21:12:56",
+		"2026-07-11%2021%3A12%3A56", json.Number("1783784576"), "1783784576", 1783784576.0,
+	} {
+		require.Equal(t, want, one(t, "hangup", m{"start_stamp": v}).Facts.StartedAt, v)
+	}
+	require.Equal(t, want.Add(90*time.Minute), decode(t, post(t, "hangup", m{"call_id": 1, "start_stamp": "2026-07-11 21:12:56"}), telephony.Settings{Location: time.FixedZone("", 4*3600)}).Facts.StartedAt)
+	x := one(t, "hangup", m{"start_stamp": "13/11/2026, 9:12:56 PM", "call_id": "x"}).Facts
+	require.Zero(t, x.StartedAt)
+	require.Equal(t, "13/11/2026, 9:12:56 PM", x.Attributes["start_stamp"], "what is not understood is kept")
+
+	x = one(t, "hangup", m{"start_date": "2026-07-11", "start_time": "21:12:56", "end_date": "2026-07-11", "end_time": "21:13:56"}).Facts
+	require.Equal(t, want, x.StartedAt)
+	require.Equal(t, want.Add(time.Minute), x.EndedAt)
+	x = one(t, "hangup", m{"start_date": "2026-07-11", "start_time": "23:59:30", "end_time": "00:00:30"}).Facts
+	require.Equal(t, time.Minute, x.EndedAt.Sub(x.StartedAt), "after midnight")
+	x = one(t, "hangup", m{"start_time": "2026-07-11 21:12:56", "end_time": "2026-07-11 21:13:56"}).Facts
+	require.Equal(t, want.Add(time.Minute), x.EndedAt)
+	require.Nil(t, x.Attributes)
+
+	x = one(t, "hangup", m{"call_id": "u", "call_flow": []m{{"type": "init", "time": "1783784576"}, {"type": "hangup", "time": 1783784580.25}}}).Facts
+	require.Equal(t, want, x.StartedAt)
+	require.Equal(t, want.Add(4*time.Second), x.EndedAt)
+
+	// The second in an id is a time only if it is near the request's.
+	for id, want := range map[string]time.Time{
+		"1772357645.77120": time.Unix(1772357645, 0).UTC(), "h11.08-1772357645.2": time.Unix(1772357645, 0).UTC(), "1628512094.7228905": {}, "96ccf76037169": {}, "77": {},
+	} {
+		require.Equal(t, want, one(t, "hangup", m{"call_id": id}).Facts.StartedAt, id)
+	}
+	require.Equal(t, time.Unix(0x69a40c0d, 0).UTC(), one(t, "customer-answered", m{"uuid": "69a40c0d7b4dd"}).Facts.StartedAt)
+
+	require.Equal(t, ist("2026-03-01 15:04:20"), one(t, "dtmf", m{"date": "2026-03-01 15:04:20"}).OccurredAt)
+	e := one(t, "received-on-department", m{"date": "2026-03-01"})
+	require.Zero(t, e.OccurredAt)
+	require.Equal(t, "2026-03-01", e.Facts.Attributes["date"])
+
+	// The vendor's own example: an answer before the start, and an end equal to it.
+	x = one(t, "hangup", m{"start_stamp": "2021-08-09 17:58:44", "answer_stamp": "2021-08-09 17:56:21", "end_stamp": "2021-08-09 17:58:44", "duration": "10", "call_status": "answered", "outbound_sec": "10"}).Facts
+	require.Equal(t, ist("2021-08-09 17:58:44"), x.EndedAt)
+	require.EqualValues(t, 10, *x.TalkSeconds)
+	require.Zero(t, x.AnsweredAt)
+}
+
+func TestStatus(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		event string
+		body  m
+		want  call.Status
+	}{
+		"answered":                            {"hangup", m{"call_status": "answered"}, call.Answered},
+		"in capitals":                         {"hangup", m{"call_status": "Answered"}, call.Answered},
+		"by the customer":                     {"hangup", m{"call_status": "answered by customer"}, call.Answered},
+		"missed":                              {"hangup", m{"call_status": "Missed", "call_connected": "1"}, call.Missed},
+		"the word beats the URL":              {"hangup-missed", m{"call_status": "answered"}, call.Answered},
+		"another agent took it":               {"agent-missed-hangup", m{"call_status": "answered"}, call.Answered},
+		"no word, missed":                     {"hangup-missed", m{}, call.Missed},
+		"no word, answered":                   {"agent-answered-hangup", m{}, call.Answered},
+		"the customer missed":                 {"customer-missed", m{"call_status": "Answered", "call_connected": "1", "outbound_sec": "0"}, call.Missed},
+		"the customer did not miss":           {"customer-missed", m{"call_status": "answered", "outbound_sec": "5"}, call.Answered},
+		"a word of the administrator's":       {"hangup", m{"call_status": "contacted", "outbound_sec": "6"}, call.Answered},
+		"and nobody talked":                   {"hangup", m{"call_status": "contacted", "outbound_sec": "0"}, call.Missed},
+		"a second word":                       {"hangup", m{"call_status": "contacted", "status": "answered"}, call.Answered},
+		"who answered":                        {"hangup", m{"answered_agent": m{"name": "A"}}, call.Answered},
+		"an agent alone is no customer":       {"hangup", m{"answered_agent": m{"name": "A"}, "direction": "clicktocall", "hangup_cause": "noanswer"}, call.Missed},
+		"the path's answer":                   {"dialer-disposition", m{"call_flow": []m{{"type": "Agent", "id": "1", "dialst": "Answered", "time": 1783784608}}}, call.Answered},
+		"who missed":                          {"hangup", m{"missed_agent": []m{{"name": "A"}}}, call.Missed},
+		"busy":                                {"hangup", m{"reason_key": "busy"}, call.Busy},
+		"cancelled":                           {"hangup", m{"reason_key": "cancel"}, call.Cancelled},
+		"failed":                              {"hangup", m{"hangup_cause": "CHANUNAVAIL"}, call.Failed},
+		"voicemail":                           {"hangup", m{"call_status": "voicemail"}, call.Voicemail},
+		"voicemail in the path":               {"hangup", m{"call_status": "missed", "call_flow": []m{{"type": "Voicemail"}}}, call.Voicemail},
+		"nothing said":                        {"hangup", m{}, ""},
+		"a word nobody knows proves nothing":  {"hangup", m{"call_status": "hologram"}, ""},
+		"an answered queue is no answer":      {"hangup", m{"call_status": "missed", "call_flow": []m{{"type": "Customer", "dialst": "Answered"}}}, call.Missed},
+		"live: not the end, whatever is said": {"answered-by-agent", m{"call_status": "answered"}, call.InProgress},
+		"live: ringing":                       {"dialed-on-agent", m{}, call.Ringing},
+		"live: agent first":                   {"answered-by-agent", m{"call_status": "queued", "direction": "click_to_call"}, call.Ringing},
+	} {
+		t.Run(name, func(t *testing.T) { require.Equal(t, tc.want, one(t, tc.event, tc.body).Facts.Status) })
+	}
+	require.Equal(t, "hologram", one(t, "hangup", m{"call_status": "hologram"}).Facts.Attributes["call_status"])
+}
+
+func TestDurations(t *testing.T) {
+	t.Parallel()
+	x := one(t, "hangup", m{"duration": "25", "billsec": "20", "outbound_sec": "0", "bridged_duration": "9", "call_status": "missed"}).Facts
+	require.EqualValues(t, 25, *x.DurationSeconds)
+	require.EqualValues(t, 0, *x.TalkSeconds, "zero is a value")
+	require.Equal(t, "20", x.Attributes["billsec"], "counted from the server's answer")
+	require.Equal(t, "9", x.Attributes["bridged_duration"])
+	x = one(t, "hangup", m{"duration": "", "outbound_sec": "", "bridged_duration": 9}).Facts
+	require.Nil(t, x.DurationSeconds)
+	require.EqualValues(t, 9, *x.TalkSeconds)
+	require.EqualValues(t, 72, *one(t, "hangup", m{"duration": "00:01:12"}).Facts.DurationSeconds)
+	require.EqualValues(t, 72, *one(t, "hangup", m{"duration": "01:12"}).Facts.DurationSeconds)
+	require.Equal(t, "a:b", one(t, "hangup", m{"duration": "a:b"}).Facts.Attributes["duration"])
+
+	in := one(t, "hangup", m{"direction": "inbound", "agent_ring_time": "4", "customer_ring_time": "9"}).Facts
+	require.EqualValues(t, 4, *in.RingSeconds)
+	require.Equal(t, "9", in.Attributes["customer_ring_time"])
+	out := one(t, "hangup", m{"direction": "outbound", "agent_ring_time": "4", "customer_ring_time": "9"}).Facts
+	require.EqualValues(t, 9, *out.RingSeconds)
+	require.Equal(t, "4", out.Attributes["agent_ring_time"])
+}
+
+// answer_stamp is when the server answered, which it does for missed calls too.
+func TestAnsweredAtIsAPersonsAnswer(t *testing.T) {
+	t.Parallel()
+	base := m{"direction": "inbound", "start_stamp": "2026-03-01 15:00:00", "answer_stamp": "2026-03-01 15:00:01", "end_stamp": "2026-03-01 15:01:00", "call_status": "answered"}
+	with := func(more m) call.Facts {
+		x := m{}
+		for _, part := range []m{base, more} {
+			for k, v := range part {
+				x[k] = v
+			}
+		}
+		return one(t, "hangup", x).Facts
+	}
+	require.Zero(t, with(m{"call_status": "missed", "outbound_sec": "0"}).AnsweredAt)
+	require.Equal(t, ist("2026-03-01 15:00:40"), with(m{"outbound_sec": "20"}).AnsweredAt)
+	require.Equal(t, ist("2026-03-01 15:00:30"), with(m{"call_flow": []m{{"type": "Agent", "dialst": "Answered", "time": "2026-03-01 15:00:30"}}}).AnsweredAt)
+	require.Zero(t, with(nil).AnsweredAt)
+	require.Equal(t, ist("2026-03-01 15:00:01"), with(m{"direction": "Dialer (inbound)"}).AnsweredAt, "the dialer's stamp is the agent's")
+	require.Equal(t, ist("2026-03-01 15:00:35"), with(m{"direction": "clicktocall", "call_flow": []m{{"type": "Agent", "dialst": "Answered", "time": "2026-03-01 15:00:20"}, {"anstime": "2026-03-01 15:00:35"}}}).AnsweredAt)
+}
+
+func TestAgents(t *testing.T) {
+	t.Parallel()
+	agents := func(body m) []call.Agent { return one(t, "hangup", body).Facts.Agents }
+	meera := call.Agent{ID: "7", Name: "Meera", Number: "+919000043210", Extension: "0607297260058", Status: call.AgentAnswered}
+	object := m{"id": "7", "name": "Meera", "number": "0607297260058", "agent_number": "+919000043210", "dialst": "Dialed"}
+	text, err := json.Marshal(object)
+	require.NoError(t, err)
+	for name, v := range map[string]any{
+		"an object": object, "a list": []m{object}, "text": string(text), "a list as text": "[" + string(text) + "]", "places as keys": m{"0": object}, "a list of texts": []string{string(text)},
+	} {
+		require.Equal(t, []call.Agent{meera}, agents(m{"answered_agent": v}), name)
+	}
+	for _, v := range []any{"", "None", nil, []any{}, m{}, "null", []any{nil, "", m{}}} {
+		require.Empty(t, agents(m{"answered_agent": v, "missed_agent": v}), v)
+	}
+	require.Equal(t, []call.Agent{meera}, agents(m{"answered_agent": object, "answered_agent_name": "Meera", "answered_agent_number": "0607297260058"}), "told twice")
+	require.Equal(t, []call.Agent{{Name: "Rep", Extension: "0602141810347", Status: call.AgentAnswered}}, agents(m{"answered_agent_name": "Rep", "answered_agent_number": "Extension-0602141810347"}))
+	require.Equal(t, []call.Agent{{Name: "John", Status: call.AgentAnswered}}, agents(m{"answered_agent": "John"}))
+	require.Equal(t, []call.Agent{{Number: "+919000043210", Status: call.AgentAnswered}}, agents(m{"answered_agent": "9000043210"}))
+
+	require.Equal(t, []call.Agent{{Name: "First", Email: "a@x.test", Status: call.AgentTransferred}, {Name: "Final", Email: "b@x.test", Status: call.AgentAnswered}},
+		agents(m{"answered_agent": []m{{"name": "First", "email": "a@x.test", "is_transferred_agent": "No"}, {"name": "Final", "email": "b@x.test", "is_transferred_agent": "Yes"}}}))
+
+	missed := []call.Agent{{ID: "1", Name: "A", Number: "+919000043388", Status: call.AgentMissed}, {ID: "2", Name: "B", Extension: "2", Status: call.AgentMissed}}
+	list := []m{{"id": "1", "name": "A", "number": "+919000043388", "agent_number": "+919000043388"}, {"id": "2", "name": "B", "number": "2"}}
+	require.Equal(t, missed, agents(m{"missed_agent": list}))
+	require.Equal(t, missed, agents(m{"missed_agent": m{"0": list[0], "1": list[1]}}))
+	require.Equal(t, missed, decode(t, form(t, "hangup", smartflofake.Form(m{"call_id": "1", "missed_agent": []any{list[0], list[1]}})), telephony.Settings{}).Facts.Agents)
+	require.Equal(t, missed[:1], agents(m{"missed_agent": list[:1], "first_missed_agent_number": "9000043388"}))
+	require.Equal(t, []call.Agent{{Number: "+919000043388", Status: call.AgentMissed}}, agents(m{"first_missed_agent_number": "9000043388", "first_missed_agent_follow_me_number": "9000043388"}))
+	both := agents(m{"missed_agent": list[:1], "answered_agent": m{"id": "1", "name": "A"}})
+	require.Equal(t, call.AgentAnswered, both[0].Status)
+	require.Len(t, both, 1, "who missed it first and answered then is one agent")
+
+	kept := one(t, "hangup", m{"answered_agent": m{"name": "A", "skill": "tax"}}).Facts
+	require.Equal(t, m{"name": "A", "skill": "tax"}, kept.Attributes["answered_agent"], "what has no place is kept")
+
+	fromFlow := agents(m{"direction": "inbound", "call_status": "answered", "call_flow": []m{
+		{"type": "Agent", "id": "1", "name": "A", "num": "9000043388", "dialst": "Dialed", "time": 1783784600},
+		{"type": "Agent", "id": "2", "name": "B", "num": "Extension-0602141810347", "dialst": "Answered", "time": 1783784608.008},
+		{"type": "Agent-Hangup", "id": "2", "name": "B", "time": 1783784685.469},
+		{"type": "Agent", "id": "", "name": "", "num": "+919000012345", "dialst": "Dialed", "time": 1783784600},
+	}})
+	require.Equal(t, []call.Agent{
+		{ID: "1", Name: "A", Number: "+919000043388", Status: call.AgentDialed},
+		{ID: "2", Name: "B", Extension: "0602141810347", Status: call.AgentAnswered, AnsweredAt: time.Unix(1783784608, 0).UTC(), EndedAt: time.Unix(1783784685, 0).UTC()},
+	}, fromFlow, "a voice bot's leg to the customer is no agent")
+}
+
+func TestPath(t *testing.T) {
+	t.Parallel()
+	steps := []m{
+		{"type": "init", "value": "1783784576.231947", "time": "1783784576"}, {"type": "TimeGroup", "name": "Office hours", "tgst": "Failed", "dstype": "ivr"},
+		{"type": "IVR", "name": "Main"}, {"type": "DTMF", "input": "1", "ivr_name": "Main", "optsts": "Valid"}, {"type": "Auto+Attendant", "name": "Sales+2"},
+		{"type": "Inbound Queue", "name": "Support", "dept_dialst": "Answered"}, {"type": "Customer", "dialst": "Answered"},
+		{"type": "ClickToCall", "name": "PJSIP%2F%2B919000012345%40trunk"}, {"type": "voice-streaming", "name": "Bot", "status": "ended"},
+		{"anstime": 1, "time": 2}, {"time": 3}, {"type": "Teleport", "name": "x%20y"}, {"type": "hangup"},
+	}
+	want := []string{
+		"Time Group: Office hours (Failed)", "IVR: Main", "DTMF: 1", "Auto Attendant: Sales 2", "Inbound Queue: Support (Answered)", "Customer (Answered)",
+		"Click to Call", "Voice Streaming: Bot (ended)", "Answered", "Teleport: x y", "Hangup",
+	}
+	text, err := json.Marshal(steps)
+	require.NoError(t, err)
+	for name, v := range map[string]any{"a list": steps, "text": string(text)} {
+		e := one(t, "hangup", m{"call_flow": v})
+		require.Equal(t, want, e.Facts.IVRPath, name)
+		require.Equal(t, "Support", e.Facts.Queue)
+		require.Equal(t, []string{"1"}, e.Facts.Digits)
+		require.NotEmpty(t, e.Facts.Attributes["call_flow"], "the path is kept as it came")
+	}
+	require.Equal(t, "1783784576.231947", decode(t, post(t, "hangup", m{"call_flow": steps}), telephony.Settings{}).ProviderID, "the path begins with the call's id")
+	require.Equal(t, []string{"IVR to agent"}, one(t, "dialer-connected", m{"call_flow": "IVR to agent"}).Facts.IVRPath)
+	require.Nil(t, one(t, "hangup", m{"call_flow": []any{}}).Facts.IVRPath)
+	require.Len(t, one(t, "hangup", m{"call_flow": make([]m, 100_000)}).Facts.IVRPath, 0)
+	many := make([]m, 1000)
+	for i := range many {
+		many[i] = m{"type": "IVR", "name": strings.Repeat("é", 300)}
+	}
+	x := one(t, "hangup", m{"call_flow": many}).Facts
+	require.Len(t, x.IVRPath, 200)
+	require.Less(t, len(x.IVRPath[0]), 201)
+	require.Len(t, x.Attributes["call_flow"], 4096)
+
+	require.Equal(t, []string{"IVR: Main"}, one(t, "answered-on-ivr", m{"ivr_name": "Main"}).Facts.IVRPath)
+	x = one(t, "dialed-on-agent", m{"ivr_name": []string{"Main", "Second"}, "dept_name": []string{"Sales"}}).Facts
+	require.Equal(t, []string{"IVR: Main", "IVR: Second", "Department: Sales"}, x.IVRPath)
+	require.Equal(t, "Sales", x.Department)
+}
+
+func TestDigits(t *testing.T) {
+	t.Parallel()
+	for name, v := range map[string]any{"list": []string{"1", "2", "1"}, "text": "1,2,1", "JSON": `["1","2","1"]`, "numbers": []int{1, 2, 1}, "odd text": "[1, 2, 1]"} {
+		require.Equal(t, []string{"1", "2", "1"}, one(t, "hangup", m{"digits_dialed": v}).Facts.Digits, name)
+	}
+	require.Equal(t, []string{"121"}, one(t, "hangup", m{"digits_dialed": "121"}).Facts.Digits)
+	require.Equal(t, []string{"3"}, one(t, "dtmf", m{"digit_pressed": 3, "digits_dialed": "1,3"}).Facts.Digits, "one event, one press")
+	require.Empty(t, one(t, "hangup", m{"digits_dialed": ""}).Facts.Digits)
+}
+
+func TestLead(t *testing.T) {
+	t.Parallel()
+	want := m{"Phone_Number": "9000012345", "Name": "Asha", "e-mail": "asha@example.com", "Policy": "P-17"}
+	for name, v := range map[string]any{
+		"object": want, "text": `{"Phone_Number":"9000012345","Name":"Asha","e-mail":"asha@example.com","Policy":"P-17"}`,
+		"pairs":   []m{{"name": "Phone_Number", "value": "9000012345"}, {"name": "Name", "value": "Asha"}, {"name": "e-mail", "value": "asha@example.com"}, {"name": "Policy", "value": "P-17"}},
+		"objects": []m{{"Phone_Number": "9000012345"}, {"Name": "Asha", "e-mail": "asha@example.com"}, {"Policy": "P-17"}},
+	} {
+		for _, key := range []string{"broadcast_lead_fields", "lead_fields"} {
+			x := one(t, "dialer-connected", m{key: v, "call_to_number": "", "direction": "Dialer (outbound)"}).Facts
+			require.Equal(t, want, x.LeadFields, name)
+			require.Equal(t, call.Party{Number: "+919000012345", RawNumber: "9000012345", Name: "Asha", Email: "asha@example.com"}, x.Customer, name)
+			require.NotContains(t, x.Attributes, key)
+		}
+	}
+	require.Equal(t, "Asha, Pune", one(t, "hangup", m{"broadcast_lead_fields": "Asha, Pune"}).Facts.Attributes["broadcast_lead_fields"])
+	require.Nil(t, one(t, "hangup", m{"broadcast_lead_fields": ""}).Facts.Attributes)
+}
+
+func TestRecording(t *testing.T) {
+	t.Parallel()
+	const id = "h3.08-1772357645.77120"
+	at := func(link string, more m) call.Event {
+		body := m{"call_id": id, "uuid": "69a40c0d7b4dd", "recording_url": link, "call_status": "answered"}
+		for k, v := range more {
+			body[k] = v
+		}
+		return one(t, "hangup", body)
+	}
+	const link = "https://rec.example/file/recording?callId=" + id + "&type=rec&token=QUJD%3D"
+	for name, sent := range map[string]string{
+		"as sent": link, "no call named": "https://rec.example/a.mp3?token=x", "without the server": strings.Replace(link, "h3.08-", "", 1),
+		"a UUID": "https://rec.example/r?callId=12a445d3-635d-45da-a3b9-161ac269a3a0", "the connection's": "https://rec.example/r?CallID=69a40c0d7b4dd",
+	} {
+		require.Equal(t, []call.Recording{{ID: id, URL: sent, State: call.RecordingAvailable}}, at(sent, nil).Facts.Recordings, name)
+	}
+	require.Equal(t, link, at(strings.ReplaceAll(link, "&", "&amp;"), nil).Facts.Recordings[0].URL)
+	require.Equal(t, link, at(url.QueryEscape(link), nil).Facts.Recordings[0].URL)
+
+	e := at(strings.Replace(link, "77120", "77121", 1), nil)
+	require.Empty(t, e.Facts.Recordings, "another call's recording")
+	doc, err := json.Marshal(e)
+	require.NoError(t, err)
+	require.NotContains(t, string(doc), "token", "and its address is not kept where people look")
+	require.Contains(t, e.Facts.Attributes["callsync_recording_note"], "another call")
+	require.NotContains(t, e.Outlook, call.ArtifactRecording)
+	e = at("see portal, token=1", nil)
+	require.Empty(t, e.Facts.Recordings)
+	require.NotContains(t, e.Facts.Attributes, "recording_url")
+
+	require.Equal(t, call.Never, at("", nil).Outlook[call.ArtifactRecording], "the template asks for it and there is none")
+	require.NotContains(t, one(t, "hangup", m{"call_status": "answered"}).Outlook, call.ArtifactRecording, "another webhook may have it")
+	require.Equal(t, call.RecordingUnavailable, at(link, m{"call_status": "missed", "billsec": "0"}).Facts.Recordings[0].State)
+	require.Equal(t, call.RecordingAvailable, at(link, m{"call_status": "missed", "billsec": "16"}).Facts.Recordings[0].State)
+
+	r := get(t, "hangup", "call_id="+id+"&call_status=answered&recording_url=https://rec.example/file/recording?callId="+id+"&type=rec&token=QUJD%3D")
+	x := decode(t, r, telephony.Settings{}).Facts
+	require.Equal(t, "https://rec.example/file/recording?callId="+id+"&token=QUJD%3D&type=rec", x.Recordings[0].URL, "an address that a GET did not encode")
+	require.NotContains(t, x.Attributes, "token")
+}
+
+func TestIdentity(t *testing.T) {
+	t.Parallel()
+	e := one(t, "customer-answered", m{"uuid": "6110f068a4139", "ref_id": "r-1"})
+	require.Empty(t, e.ProviderID)
+	require.Equal(t, []call.Alias{{Kind: smartflo.AliasUUID, Value: "6110f068a4139"}, {Kind: smartflo.AliasRefID, Value: "r-1"}}, e.Aliases)
+	e = one(t, "dialer-connected", m{"call_id": "DR4-D1-1"})
+	require.Equal(t, "DR4-D1-1", e.ProviderID)
+	require.Empty(t, e.Aliases)
+	e = decode(t, telephonytest.Post(t, "hangup", `{"call_id": 1628512094.7228900, "uuid": 12e3}`), telephony.Settings{})
+	require.Equal(t, "1628512094.7228900", e.ProviderID, "an id is no number")
+	require.Equal(t, "12e3", e.Aliases[0].Value)
+	for _, key := range []string{"callId", "Call ID", "CALL-ID", "call_ID "} {
+		require.Equal(t, "x", one(t, "hangup", m{key: "x", "uuid": "u"}).ProviderID, key)
+	}
+	_, err := smartflo.New().Decode(post(t, "hangup", m{"custom_identifier": "lead-1"}), telephony.Settings{})
+	require.Error(t, err, "what the CRM passes is no id of the call")
+
+	x := one(t, "hangup", m{"ref_id": "r-1", "custom_identifier": "lead-1"}).Facts
+	require.Equal(t, call.Reference{CRM: "lead-1", ClickToCall: "r-1"}, x.Reference)
+	x = one(t, "hangup", m{"custom_identifier": `{"lead_id": 4711, "shop": "Pune"}`}).Facts
+	require.Equal(t, "4711", x.Reference.CRM)
+	require.Equal(t, m{"lead_id": json.Number("4711"), "shop": "Pune"}, x.CustomData)
+}
+
+func TestOperator(t *testing.T) {
+	t.Parallel()
+	for name, body := range map[string]m{
+		"object": {"billing_circle": m{"operator": "Idea", "circle": "Mumbai"}}, "text": {"billing_circle": `{"operator":"Idea","circle":"Mumbai"}`},
+		"flat": {"telecom_operator": "Idea", "telecom_circle": "Mumbai"}, "half": {"billing_circle": "Mumbai", "telecom_operator": "Idea"},
+	} {
+		x := one(t, "hangup", body).Facts
+		require.Equal(t, "Idea", x.Operator, name)
+		require.Equal(t, "Mumbai", x.Circle, name)
+		require.Nil(t, x.Attributes, name)
+	}
+}
+
+func TestCauses(t *testing.T) {
+	t.Parallel()
+	x := one(t, "hangup", m{"direction": "inbound", "hangup_cause": "disconnected_by_caller", "hangup_cause_code": "0"}).Facts
+	require.Equal(t, "disconnected_by_caller", x.HangupCause)
+	require.Equal(t, "customer", x.HangupBy)
+	require.Equal(t, "0", x.Attributes["hangup_cause_code"], "0 is a cause")
+	x = one(t, "hangup", m{"direction": "inbound", "reason_key": "Call Disconnected By Callee", "hangup_cause_key": "NORMAL_CLEARING"}).Facts
+	require.Equal(t, "Call Disconnected By Callee", x.HangupCause)
+	require.Equal(t, "agent", x.HangupBy)
+	require.Equal(t, "callee", one(t, "hangup", m{"direction": "clicktocall", "reason_key": "Call Disconnected By Callee"}).Facts.HangupBy)
+}
+
+func TestAliases(t *testing.T) {
+	t.Parallel()
+	with := func(aliases string, body any) (call.Event, error) {
+		d, err := smartflo.New().Decode(post(t, "hangup", body), telephony.Settings{Config: map[string]string{"aliases": aliases}})
+		if err != nil {
+			return call.Event{}, err
+		}
+		require.Len(t, d.Events, 1)
+		return d.Events[0], nil
+	}
+	e, err := with(`{"call_id":"sid","call_to_number":"caller_id_number","caller_id_number":"call_to_number","trigger":"what","call_flow":"x.path"}`,
+		m{"SID": "7", "caller_id_number": "8045671200", "call_to_number": "9000012345", "direction": "inbound", "x": `{"path":[{"type":"IVR","name":"A"}]}`})
+	require.NoError(t, err)
+	require.Equal(t, "7", e.ProviderID)
+	require.Equal(t, "+919000012345", e.Facts.Customer.Number, "two names can be exchanged")
+	require.Equal(t, []string{"IVR: A"}, e.Facts.IVRPath)
+	e, err = with(`{"call_id":"legs.1.id","uuid":"legs.0.id","recording_url":"Legs.1.audio"}`,
+		m{"legs": `[{"id":"a"},{"ID":"b","audio":"https://rec.example/r?token=secret","kept":1}]`})
+	require.NoError(t, err)
+	require.Equal(t, "b", e.ProviderID)
+	require.Equal(t, "a", e.Aliases[0].Value)
+	require.Equal(t, "https://rec.example/r?token=secret", e.Facts.Recordings[0].URL)
+	require.Equal(t, m{"legs": []any{m{}, m{"kept": json.Number("1")}}}, e.Facts.Attributes, "what was moved is gone where it was")
+	e, err = with(`{"call_id":"sid"}`, m{"call_id": "8", "sid": ""})
+	require.NoError(t, err)
+	require.Equal(t, "8", e.ProviderID, "where the own key is blank, the documented name counts")
+	e, err = with(` `, m{"call_id": "8"})
+	require.NoError(t, err)
+	require.Equal(t, "8", e.ProviderID)
+	for _, wrong := range []string{"call_id=sid", `["a"]`, `{"call_id":1}`, `{"call_id":["a",{}]}`} {
+		_, err = with(wrong, m{"call_id": "8"})
+		var u *telephony.UnreadableError
+		require.ErrorAs(t, err, &u, wrong)
+		require.Equal(t, "setting aliases", u.Where)
+	}
+}
+
+func TestSecretsAreNoFacts(t *testing.T) {
+	t.Parallel()
+	p := smartflo.New()
+	s := telephony.Settings{Secrets: map[string]string{"header_secret": "s3cret"}, Config: map[string]string{}}
+	require.True(t, p.Signs(s))
+	r := post(t, "hangup", m{"call_id": "1", "mine": "s3cret"})
+	require.ErrorIs(t, p.Verify(r, s), telephony.ErrSignature)
+	r.Header.Set("X-Callsync-Key", "S3cret")
+	require.ErrorIs(t, p.Verify(r, s), telephony.ErrSignature)
+	r.Header.Set("X-Callsync-Key", " s3cret ")
+	require.NoError(t, p.Verify(r, s))
+	s.Config["secret_header"] = "authorization"
+	r.Header.Set("Authorization", "Bearer s3cret")
+	require.NoError(t, p.Verify(r, s))
+	require.Nil(t, decode(t, r, s).Facts.Attributes)
+	e := decode(t, get(t, "hangup", "call_id=1&key=a&token=b&Secret=c&shop=Pune"), s)
+	require.Equal(t, m{"shop": "Pune"}, e.Facts.Attributes)
+}
+
+// The story of one inbound call and of one click-to-call, folded: what the CRM gets to see.
+func TestLifeOfACall(t *testing.T) {
+	t.Parallel()
+	fold := func(c smartflofake.Call, order ...string) call.Call {
+		var events []call.Event
+		for i, trigger := range order {
+			e := decode(t, post(t, trigger, smartflofake.JSON(smartflofake.Payload(trigger, c))), telephony.Settings{})
+			e.ReceiptID, e.ReceivedAt = string(rune('a'+i)), start.Add(time.Duration(i)*time.Second)
+			events = append(events, e)
+		}
+		return call.Fold(call.Identity{ID: "1", Provider: smartflo.ID}, events)
+	}
+	live := fold(talk(), "call-received", "answered-on-ivr", "received-on-auto-attendant", "dtmf", "dialed-on-agent")
+	require.Equal(t, call.Live, live.Phase)
+	require.Equal(t, call.Ringing, live.Status)
+	require.Equal(t, call.InProgress, fold(talk(), "call-received", "answered-by-agent").Status)
+
+	done := fold(talk(), "call-received", "dtmf", "dialed-on-agent", "answered-by-agent", "hangup", "agent-answered-hangup", "hangup")
+	require.Equal(t, call.Answered, done.Status)
+	require.Equal(t, start, done.StartedAt)
+	require.Equal(t, start.Add(12*time.Second), done.AnsweredAt)
+	require.Equal(t, start.Add(107*time.Second), done.EndedAt)
+	require.EqualValues(t, 95, *done.TalkSeconds)
+	require.Equal(t, []string{"2", "1", "1"}, done.Digits)
+	require.Len(t, done.Recordings, 1)
+	require.Equal(t, "Meera Nair", done.Agents[0].Name, "the live leg and that of the report are one")
+	require.Len(t, done.Agents, 2)
+	require.True(t, call.Complete(done, call.Expectations{Recording: true}))
+	early := fold(talk(), "hangup", "answered-by-agent", "dtmf", "call-received")
+	require.Equal(t, call.Ended, early.Phase, "a hangup that overtakes the answer stays the end")
+	require.Equal(t, call.Answered, early.Status)
+
+	missed := clickToCall()
+	missed.Answered, missed.Talk, missed.Recording = false, 0, false
+	require.Equal(t, call.Ringing, fold(missed, "answered-by-agent").Status, "an agent who waits for the customer does not talk")
+	require.Equal(t, call.Missed, fold(missed, "answered-by-agent", "customer-missed", "hangup-missed").Status)
+
+	d := dialerCall()
+	set := fold(d, "dialer-connected", "hangup", "dialer-disposition")
+	require.Equal(t, call.Disposition{Value: "Answered", SubValue: "Interested", SetBy: "Ravi Shah"}, set.Disposition)
+	require.Equal(t, "Renewals", set.Campaign.Name)
+	require.Equal(t, "Asha Rao", set.Customer.Name)
+	d.Disposition, d.SubDisposition = "Callback", ""
+	again := decode(t, post(t, "dialer-disposition", smartflofake.Payload("dialer-disposition", d)), telephony.Settings{})
+	require.Equal(t, call.Disposition{Value: "Callback", SetBy: "Ravi Shah"}, again.Facts.Disposition)
+}
+
+// Every variable of the vendor's page has a place, and the guide names it.
+func TestEveryVariableHasAPlace(t *testing.T) {
+	t.Parallel()
+	guide, err := os.ReadFile("../../docs/phones/smartflo.md")
+	require.NoError(t, err)
+	values := map[string]any{
+		"call_to_number": "8045671200", "caller_id_number": "9000012345", "customer_number_with_prefix": "+919000012345", "customer_number": "9000012345",
+		"answered_agent_number": "9000043211", "answer_agent_number": "9000043212", "agent_number": "9000043213", "first_missed_agent_number": "9000043214",
+		"first_missed_agent_follow_me_number": "9000043215", "customer_no_with_prefix": "+919000012345", "client_number": "9000012345",
+		"start_stamp": "2026-03-01 15:04:05", "answer_stamp": "2026-03-01 15:04:09", "end_stamp": "2026-03-01 15:05:05", "date": "2026-03-01",
+		"start_date": "2026-03-01", "end_date": "2026-03-01", "start_time": "15:04:05", "end_time": "15:05:05", "direction": "Dialer (inbound)",
+		"billsec": "101", "duration": "102", "bridged_duration": "103", "outbound_sec": "104", "agent_ring_time": "105", "answered_agent": m{"name": "probe-agent"},
+		"missed_agent": []m{{"name": "probe-missed"}}, "call_flow": []m{{"type": "IVR", "name": "probe-step"}}, "broadcast_lead_fields": m{"probe": "probe-lead"},
+		"lead_fields": m{"probe": "probe-lead-2"}, "billing_circle": m{"operator": "probe-operator", "circle": "probe-circle"}, "call_status": "probe-status",
+		"recording_url": "https://rec.example/probe", "customer_ring_time": "106", "call_duration": "107", "answered_seconds": "108",
+	}
+	want := map[string]string{
+		"start_stamp": "2026-03-01T09:34:05Z", "end_stamp": "2026-03-01T09:35:05Z", "start_date": "2026-03-01T09:34:05Z", "start_time": "2026-03-01T09:34:05Z",
+		"end_date": "2026-03-01T09:35:05Z", "end_time": "2026-03-01T09:35:05Z", "answered_agent": "probe-agent", "missed_agent": "probe-missed", "call_flow": "probe-step",
+		"broadcast_lead_fields": "probe-lead", "lead_fields": "probe-lead-2", "billing_circle": "probe-operator", "direction": `"direction":"inbound"`,
+		"call_to_number": "+918045671200",
+	}
+	for _, name := range smartflo.Variables() {
+		v, ok := values[name]
+		if !ok {
+			v = "probe-" + strings.ReplaceAll(name, "_", "-")
+		}
+		body := m{"call_id": "1772357645.77120", "direction": "inbound", name: v}
+		for _, part := range [][2]string{{"start_date", "start_time"}, {"end_date", "end_time"}} {
+			if name == part[0] || name == part[1] {
+				body[part[0]], body[part[1]] = values[part[0]], values[part[1]]
+			}
+		}
+		event := "hangup"
+		doc, err := json.Marshal(one(t, event, body))
+		require.NoError(t, err)
+		find := want[name]
+		if find == "" {
+			find, _ = v.(string)
+		}
+		require.Regexp(t, regexp.QuoteMeta(find), string(doc), "variable %s", name)
+		require.Contains(t, string(guide), "`"+name+"`", "the guide has no word on %s", name)
+	}
+}
+
+func TestReplyIsAlwaysSuccess(t *testing.T) {
+	t.Parallel()
+	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "BREW"} {
+		require.Equal(t, 200, smartflo.New().Reply(telephony.Request{Method: method, Body: []byte("junk")}).Status)
+	}
+}
+
+func BenchmarkDecode(b *testing.B) {
+	p, r := smartflo.New(), post(b, "hangup", smartflofake.JSON(smartflofake.Payload("hangup", talk())))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := p.Decode(r, telephony.Settings{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
