@@ -182,16 +182,16 @@ type output struct {
 	file  *os.File
 	echo  io.Writer
 	ready chan struct{}
-	once  sync.Once
-	head  []byte
+	seen  bool
+	// line is the beginning of the line that is being printed, as far as it matters.
+	line []byte
 }
 
+var readyMark = []byte("READY ")
+
 func (o *output) Write(b []byte) (int, error) {
-	if len(o.head) < 64<<10 {
-		o.head = append(o.head, b...)
-		if bytes.HasPrefix(o.head, []byte("READY ")) || bytes.Contains(o.head, []byte("\nREADY ")) {
-			o.once.Do(func() { close(o.ready) })
-		}
+	if !o.seen {
+		o.look(b)
 	}
 	if o.echo != nil {
 		_, _ = o.echo.Write(b)
@@ -200,4 +200,20 @@ func (o *output) Write(b []byte) (int, error) {
 		return 0, err
 	}
 	return len(b), nil
+}
+
+func (o *output) look(b []byte) {
+	for line := range bytes.Lines(b) {
+		if len(o.line) < len(readyMark) {
+			o.line = append(o.line, line[:min(len(line), len(readyMark))]...)
+		}
+		if bytes.HasPrefix(o.line, readyMark) {
+			o.seen = true
+			close(o.ready)
+			return
+		}
+		if line[len(line)-1] == '\n' {
+			o.line = o.line[:0]
+		}
+	}
 }

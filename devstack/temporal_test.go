@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,6 +58,35 @@ func TestTemporalSurvivesKill(t *testing.T) {
 	case err := <-s.Died():
 		t.Fatalf("a kill that was asked for is reported: %v", err)
 	default:
+	}
+}
+
+func TestOutputSeesTheReadyLine(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		writes []string
+		want   bool
+	}{
+		{[]string{"READY host:1\n"}, true},
+		{[]string{"RE", "ADY host:1"}, true},
+		{[]string{strings.Repeat("noise\n", 100_000), "mo", "re\nREADY host:1\n", "more\n"}, true},
+		{[]string{"not READY \n", "x", "READY \n"}, false},
+	} {
+		file, err := os.Create(filepath.Join(t.TempDir(), "log"))
+		require.NoError(t, err)
+		o := &output{file: file, ready: make(chan struct{})}
+		for _, w := range c.writes {
+			_, err := o.Write([]byte(w))
+			require.NoError(t, err)
+		}
+		got := false
+		select {
+		case <-o.ready:
+			got = true
+		default:
+		}
+		require.Equal(t, c.want, got, c.writes[0][:min(20, len(c.writes[0]))])
+		require.NoError(t, file.Close())
 	}
 }
 
