@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -97,6 +98,25 @@ func FormValues(r Request) (url.Values, error) {
 func QueryValues(r Request) (url.Values, error) {
 	return parseForm(splitAtQuestions(r.RawQuery), "query")
 }
+
+// AppendedQuery returns r with only that part of its query which the phone system wrote, where that can be told: if the
+// query has a second "?" and one of marks, in lower case, stands only behind it, what is before was in the URL that an
+// administrator entered. It is no fact and may be a secret.
+func AppendedQuery(r Request, marks ...string) Request {
+	before, after, ok := strings.Cut(r.RawQuery, "?")
+	has := func(s string) bool {
+		s = strings.ToLower(s)
+		return slices.ContainsFunc(marks, func(m string) bool { return strings.Contains(s, m) })
+	}
+	if ok && !has(before) && has(after) {
+		r.RawQuery = after
+	}
+	return r
+}
+
+// URLSecrets are what people call a secret that they add to a URL. Where a phone system puts its fields into the same
+// query, those of these names are not facts.
+var URLSecrets = []string{"key", "token", "secret", "authcode", "auth", "password", "api_key", "apikey", "access_token", "signature"}
 
 // splitAtQuestions separates at a second "?" as at "&": phone systems append "?a=b" to URLs that have a query already.
 // One inside a value that is a URL belongs to that URL.

@@ -93,3 +93,13 @@ func TestFormValues(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, url.Values{"a": {"1", "2"}}, values)
 }
+
+func TestAppendedQuery(t *testing.T) {
+	t.Parallel()
+	for raw, want := range map[string]string{
+		"key=s?CallSid=1&b=2": "CallSid=1&b=2", "key=s&CallSid=1": "key=s&CallSid=1", "CallSid=1&url=http://x?callsid=2": "CallSid=1&url=http://x?callsid=2",
+		"key=s?b=2": "key=s?b=2", "": "", "a=1?b=2?callsid=3": "b=2?callsid=3",
+	} {
+		require.Equal(t, want, AppendedQuery(Request{RawQuery: raw}, "callsid=").RawQuery, raw)
+	}
+}

@@ -10,7 +10,6 @@ import (
 	_ "embed"
 	"errors"
 	"net/http"
-	"strings"
 
 	"github.com/callsync/callsync/call"
 	"github.com/callsync/callsync/telephony"
@@ -98,21 +97,12 @@ var callFields = []string{
 	"lega_picked_time", "legb_start_time", "legb_picked_time", "starttime", "endtime",
 }
 
-// readURL reads the query of a GET. CallerDesk appends its part with a "?" of its own to URLs that have a query already;
-// what stands before is the administrator's and no fact.
+// readURL reads the query of a GET. CallerDesk appends its part with a "?" of its own to URLs that have a query already.
 func readURL(r telephony.Request) (*telephony.Fields, error) {
-	mine := r
-	if before, after, ok := strings.Cut(r.RawQuery, "?"); ok && !strings.Contains(strings.ToLower(before), "callsid=") && strings.Contains(strings.ToLower(after), "callsid=") {
-		mine.RawQuery = after
-	}
-	f, err := telephony.ReadQuery(mine)
+	f, err := telephony.ReadQuery(telephony.AppendedQuery(r, "callsid="))
 	if err != nil {
 		return nil, err
 	}
-	// Where CallerDesk appended with "&", an administrator's secret stands among the fields.
-	f.Drop(secretNames...)
+	f.Drop(telephony.URLSecrets...)
 	return f, nil
 }
-
-// secretNames are what people call a secret that they add to a URL.
-var secretNames = []string{"key", "token", "secret", "authcode", "auth", "password", "api_key", "apikey", "access_token", "signature"}
