@@ -8,6 +8,7 @@ import (
 	"github.com/callsync/callsync/telephony/callerdesk"
 	"github.com/callsync/callsync/telephony/callrail"
 	"github.com/callsync/callsync/telephony/deepcall"
+	"github.com/callsync/callsync/telephony/smartflo"
 )
 
 // providers are the kinds of phone systems this binary understands; a new one is a package and a line here.
@@ -16,6 +17,7 @@ func providers() telephony.Registry {
 		callerdesk.New(),
 		callrail.New(),
 		deepcall.New(),
+		smartflo.New(),
 	)
 }
 
