@@ -177,7 +177,7 @@ func sameNumber(found []connectors.Contact, number, country string) []connectors
 
 // contactFields are the fields of a contact to create.
 func (d *attempt) contactFields(ctx context.Context) (map[string]any, error) {
-	p, _, err := d.program(ctx, "contact", 0)
+	p, _, err := d.program(ctx, "contact", d.lane.ContactMappingVersion)
 	if err != nil {
 		return nil, err
 	}

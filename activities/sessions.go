@@ -65,15 +65,18 @@ func (d *attempt) session(ctx context.Context, conn records.Connection) (connect
 	return session, nil
 }
 
-// program is the compiled mapping in force for an object, and its version; nil where the connector has no fields.
-// version, if not zero, is the one known to be in force.
+// program is the compiled mapping of an object, of the version that was in force when the lane was read, or a newer one;
+// nil where the connector has no fields.
 func (d *attempt) program(ctx context.Context, object string, version int) (*mappings.Program, int, error) {
+	if version == 0 {
+		return nil, 0, nil
+	}
 	o := &d.open
 	key := programKey{d.in.ConnectionID, object, version}
 	o.mu.Lock()
 	p, ok := o.programs[key]
 	o.mu.Unlock()
-	if version != 0 && ok {
+	if ok {
 		return p, version, nil
 	}
 	m, err := d.Store.ActiveMapping(ctx, d.in.WorkspaceID, d.in.ConnectionID, object)

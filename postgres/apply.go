@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -138,7 +139,8 @@ type application struct {
 	verdicts []records.Verdict
 
 	events  []*newEvent
-	before  map[string]*callRow // by id, locked
+	before  map[string]*callRow     // by id, locked
+	others  map[string]*otherRecord // messages and forms by id, locked
 	merges  []merge
 	touched []string // ids of calls to fold, sorted
 
@@ -184,6 +186,9 @@ func (a *application) run(ctx context.Context) error {
 	if err := a.fold(histories); err != nil {
 		return err
 	}
+	if err := a.foldOthers(histories); err != nil {
+		return err
+	}
 	return a.write(ctx)
 }
 
@@ -214,7 +219,7 @@ func (a *application) collect() error {
 }
 
 // store moves the aliases, events and deliveries of merged calls, keeps the new events in place of what the receipts
-// said before, and loads all events of the touched calls.
+// said before, and loads all events of the touched calls, messages and forms.
 func (a *application) store(ctx context.Context) (map[string][]call.Event, error) {
 	batch := &pgx.Batch{}
 	for _, m := range a.merges {
@@ -236,7 +241,7 @@ func (a *application) store(ctx context.Context) (map[string][]call.Event, error
 			from unnest($1::uuid[], $2::int[], $3::uuid[], $4::uuid[], $5::text[], $6::uuid[], $7::text[], $8::text[]) as e (r, s, w, src, rk, rid, k, d)`,
 			receipts, seqs, workspaces, sources, kinds, ids, events, data)
 	}
-	batch.Queue(`select record_id, data from events where record_id = any($1::uuid[]) and record_kind = 'call'`, a.touched)
+	batch.Queue(`select record_id, data from events where record_id = any($1::uuid[])`, slices.AppendSeq(slices.Clone(a.touched), maps.Keys(a.others)))
 	results := a.tx.SendBatch(ctx, batch)
 	defer results.Close()
 	for range batch.Len() - 1 {
@@ -248,7 +253,7 @@ func (a *application) store(ctx context.Context) (map[string][]call.Event, error
 	if err != nil {
 		return nil, err
 	}
-	histories := make(map[string][]call.Event, len(a.touched))
+	histories := make(map[string][]call.Event, len(a.touched)+len(a.others))
 	var (
 		id   string
 		data []byte
@@ -256,7 +261,7 @@ func (a *application) store(ctx context.Context) (map[string][]call.Event, error
 	_, err = pgx.ForEachRow(rows, []any{&id, &data}, func() error {
 		var e call.Event
 		if err := json.Unmarshal(data, &e); err != nil {
-			return fmt.Errorf("%w: read an event of call %s: %w", errFold, id, err)
+			return fmt.Errorf("%w: read an event of record %s: %w", errFold, id, err)
 		}
 		histories[id] = append(histories[id], e)
 		return nil
@@ -379,12 +384,13 @@ func sameRow(a, b records.CallRow) bool {
 	return a.Complete == b.Complete && call.SameState(a.Call, b.Call)
 }
 
-// write stores the changed calls, records what became of each receipt and takes the receipts out of the inbox.
+// write stores the changed calls, messages and forms, records what became of each receipt and takes the receipts out of the inbox.
 func (a *application) write(ctx context.Context) error {
 	batch := &pgx.Batch{}
 	if err := queueCalls(batch, a.rows); err != nil {
 		return fmt.Errorf("%w: %w", errFold, err)
 	}
+	a.queueOthers(batch)
 	a.queueResults(batch)
 	return a.tx.SendBatch(ctx, batch).Close()
 }

@@ -52,7 +52,7 @@ func (db *DB) leaseLane(ctx context.Context, workspaceID, callID, connectionID s
 			k.connector, k.name, k.config, k.mode, k.contact_policy, k.many_policy, k.status, k.status_reason,
 			coalesce(k.idempotency, ''), k.updated_at, k.deleted_at is not null,
 			exists (select 1 from own_numbers o where o.workspace_id = c.workspace_id and o.number = c.customer_number),
-			coalesce(m.version, 0),
+			coalesce(m.version, 0), coalesce(mc.version, 0),
 			leased.id is not null,
 			d.id, d.state, d.revision, d.remote_id, d.remote_url, d.mapping_version, d.written, d.steps, d.warnings, d.attempt,
 			greatest(d.lease_until, '1970-01-01 00:00:00+00'), coalesce(d.sending_since, '0001-01-01 00:00:00+00'), d.class, d.field, d.reason, d.detail
@@ -60,6 +60,7 @@ func (db *DB) leaseLane(ctx context.Context, workspaceID, callID, connectionID s
 		join sources s on s.id = c.source_id
 		join connections k on k.workspace_id = c.workspace_id and k.id = $3
 		left join active_mappings m on m.connection_id = k.id and m.object = 'call'
+		left join active_mappings mc on mc.connection_id = k.id and mc.object = 'contact'
 		left join lane on true
 		left join deliveries d on d.id = lane.id
 		left join leased on true
@@ -84,7 +85,7 @@ func (db *DB) leaseLane(ctx context.Context, workspaceID, callID, connectionID s
 		&lane.DefaultCountry, &lane.TimeZone,
 		&k.Connector, &k.Name, &config, &k.Mode, &k.ContactPolicy, &k.ManyPolicy, &k.Status, &k.StatusReason,
 		&k.Idempotency, &k.UpdatedAt, &lane.Deleted,
-		&lane.OwnNumber, &lane.MappingVersion, &leased,
+		&lane.OwnNumber, &lane.MappingVersion, &lane.ContactMappingVersion, &leased,
 		&id, &dState, &dRevision, &remoteID, &remoteURL, &version, &written, &steps, &warns, &attempt,
 		&leaseUntil, &sending, &class, &field, &why, &det)
 	if errors.Is(err, pgx.ErrNoRows) {

@@ -28,8 +28,10 @@ type Lane struct {
 	Deleted bool
 	// OwnNumber tells that the customer's number is listed as one of the workspace's own.
 	OwnNumber bool
-	// MappingVersion is the active version of the object "call"; zero where the connector has no fields.
-	MappingVersion int
+	// MappingVersion is the active version of the object "call", ContactMappingVersion that of "contact"; zero where the
+	// connector has no fields.
+	MappingVersion        int
+	ContactMappingVersion int
 	Delivery       Delivery
 	// Lease is the token with which this attempt records what it did.
 	Lease string
