@@ -32,7 +32,7 @@ type Lane struct {
 	// connector has no fields.
 	MappingVersion        int
 	ContactMappingVersion int
-	Delivery       Delivery
+	Delivery              Delivery
 	// Lease is the token with which this attempt records what it did.
 	Lease string
 }
