@@ -12,15 +12,7 @@ func state(to, from *Facts) {
 	if from.Direction != "" && (from.Direction != DirectionUnknown || to.Direction == "") {
 		to.Direction = from.Direction
 	}
-	text(&to.Customer.Number, from.Customer.Number)
-	text(&to.Customer.RawNumber, from.Customer.RawNumber)
-	text(&to.Customer.Name, from.Customer.Name)
-	text(&to.Customer.Email, from.Customer.Email)
-	text(&to.Customer.Company, from.Customer.Company)
-	text(&to.Customer.City, from.Customer.City)
-	text(&to.Customer.State, from.Customer.State)
-	text(&to.Customer.Country, from.Customer.Country)
-	text(&to.Customer.CRMID, from.Customer.CRMID)
+	party(&to.Customer, from.Customer)
 	text(&to.BusinessNumber, from.BusinessNumber)
 	text(&to.BusinessRawNumber, from.BusinessRawNumber)
 	to.Agents = mergeAgents(to.Agents, from.Agents)
@@ -50,18 +42,12 @@ func state(to, from *Facts) {
 	}
 	whole(&to.Tags, from.Tags)
 	text(&to.Note, from.Note)
-	pointer(&to.Value, from.Value)
+	money(&to.Value, from.Value)
 	text(&to.LeadStatus, from.LeadStatus)
 	to.Scores = overlay(to.Scores, from.Scores)
 	pointer(&to.FirstCall, from.FirstCall)
 	pointer(&to.PriorCalls, from.PriorCalls)
-	text(&to.Attribution.Source, from.Attribution.Source)
-	text(&to.Attribution.Medium, from.Attribution.Medium)
-	text(&to.Attribution.Campaign, from.Attribution.Campaign)
-	text(&to.Attribution.Keywords, from.Attribution.Keywords)
-	text(&to.Attribution.LandingPage, from.Attribution.LandingPage)
-	text(&to.Attribution.Referrer, from.Attribution.Referrer)
-	to.Attribution.UTM = overlay(to.Attribution.UTM, from.Attribution.UTM)
+	attribution(&to.Attribution, from.Attribution)
 	pointer(&to.Cost, from.Cost)
 	text(&to.Operator, from.Operator)
 	text(&to.Circle, from.Circle)
@@ -69,6 +55,40 @@ func state(to, from *Facts) {
 	text(&to.ProviderURL, from.ProviderURL)
 	to.CustomData = overlay(to.CustomData, from.CustomData)
 	to.Attributes = overlay(to.Attributes, from.Attributes)
+}
+
+func party(to *Party, from Party) {
+	text(&to.Number, from.Number)
+	text(&to.RawNumber, from.RawNumber)
+	text(&to.Name, from.Name)
+	text(&to.Email, from.Email)
+	text(&to.Company, from.Company)
+	text(&to.City, from.City)
+	text(&to.State, from.State)
+	text(&to.Country, from.Country)
+	text(&to.CRMID, from.CRMID)
+}
+
+func attribution(to *Attribution, from Attribution) {
+	text(&to.Source, from.Source)
+	text(&to.Medium, from.Medium)
+	text(&to.Campaign, from.Campaign)
+	text(&to.Keywords, from.Keywords)
+	text(&to.LandingPage, from.LandingPage)
+	text(&to.Referrer, from.Referrer)
+	to.UTM = overlay(to.UTM, from.UTM)
+}
+
+// money leaves an amount as it is while another event writes the same number in another way ("12.50", "12.5"), with the
+// same currency or none.
+func money(to **Money, from *Money) {
+	if from == nil {
+		return
+	}
+	if have := *to; have != nil && sameNumber(have.Amount, from.Amount) && (from.Currency == "" || from.Currency == have.Currency) {
+		return
+	}
+	*to = clone(from)
 }
 
 func text[S ~string](to *S, from S) {

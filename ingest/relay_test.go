@@ -276,6 +276,51 @@ func TestMessagesAndForms(t *testing.T) {
 	require.Equal(t, 2, r.count("select count(*) from events where record_kind = 'message'"))
 }
 
+// Several receipts of one message add up, and one that says nothing new changes nothing, also when it is replayed.
+func TestMessagesAndFormsAreFolded(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	message := func(m call.Message) records.Receipt {
+		m.Direction = call.Inbound
+		return r.receipt(events(call.Event{Kind: call.MessageReceived, ProviderID: "m1", Message: &m}))
+	}
+	form := func(fields map[string]any) records.Receipt {
+		return r.receipt(events(call.Event{Kind: call.FormSubmitted, ProviderID: "f1", Form: &call.Form{Fields: fields}}))
+	}
+	whole := message(call.Message{Body: "Hi", Media: []string{"a.jpg"}, Customer: call.Party{Name: "Ada"}})
+	again, status, late := message(call.Message{Body: "Hi"}), message(call.Message{LeadStatus: "good_lead"}), message(call.Message{Body: "Hi"})
+	form1, form2, form3 := form(map[string]any{"name": "Ada", "n": 1}), form(map[string]any{"phone": "1"}), form(map[string]any{"n": 1.0})
+	r.insert(whole, again, status, form1, form2)
+	r.apply()
+	r.insert(late, form3)
+	r.apply()
+	changed := func(want bool, all ...records.Receipt) {
+		t.Helper()
+		for i, x := range all {
+			require.Equal(t, result{State: "applied", Changed: want}, r.result(x.ID), "receipt %d", i)
+		}
+	}
+	changed(true, whole, status, form1, form2)
+	changed(false, again, late, form3)
+	m, err := r.db.MessagesPage(t.Context(), r.source.WorkspaceID, records.RecordFilter{Limit: 9})
+	require.NoError(t, err)
+	require.Len(t, m, 1)
+	want := call.Message{ID: m[0].Message.ID, Provider: "testphone", ProviderID: "m1", Direction: call.Inbound, Body: "Hi", Media: []string{"a.jpg"},
+		Customer: call.Party{Name: "Ada"}, LeadStatus: "good_lead"}
+	require.Equal(t, want, m[0].Message)
+	f, err := r.db.FormsPage(t.Context(), r.source.WorkspaceID, records.RecordFilter{Limit: 9})
+	require.NoError(t, err)
+	require.Len(t, f, 1)
+	require.Equal(t, map[string]any{"name": "Ada", "n": 1.0, "phone": "1"}, f[0].Form.Fields)
+
+	_, err = r.relay.Replay(t.Context(), r.source.WorkspaceID, whole.ID)
+	require.NoError(t, err)
+	changed(false, whole)
+	m, err = r.db.MessagesPage(t.Context(), r.source.WorkspaceID, records.RecordFilter{Limit: 9})
+	require.NoError(t, err)
+	require.Equal(t, want, m[0].Message)
+}
+
 func TestUnknownProviderAndDeletedSource(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -144,7 +144,7 @@ func (Provider) Decode(r telephony.Request, s telephony.Settings) (telephony.Dec
 			Err:    errors.New("neither resource_id nor id"),
 		}
 	}
-	d := decoder{f: f, id: id, settings: s, fromURL: fromURL}
+	d := decoder{f: f, id: id, settings: s, body: r.Body, fromURL: fromURL}
 	return telephony.Decoded{Events: []call.Event{d.event(r.Event)}}, nil
 }
 

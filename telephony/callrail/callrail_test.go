@@ -179,6 +179,25 @@ func TestStatus(t *testing.T) {
 	}
 }
 
+// CallRail writes a field that the page has twice as two members of one name.
+func TestRepeatedFormFields(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]m{
+		`{"phone":"415-555-0134","phone":"415-555-0135"}`:                 {"phone": []any{"415-555-0134", "415-555-0135"}},
+		`{"phone":"415-555-0134","phone":"415-555-0134"}`:                 {"phone": "415-555-0134"},
+		`{"a":"1","b":{"a":1,"a":2},"a":"","a":"2 ","a":["3"]}`:           {"a": []any{"1", "2", []any{"3"}}, "b": m{"a": json.Number("2")}},
+		`{" a":"1","a ":"2"}`:                                             {"a": []any{"1", "2"}},
+		`"{\"a\":1}"`:                                                     {"a": json.Number("1")},
+		`{"a":"` + strings.Repeat("x", 50) + `"` + `,"a":null,"a":false}`: {"a": []any{strings.Repeat("x", 50), false}},
+	} {
+		e := one(t, "form-submission", []byte(`{"note":{"form_data":1},"Form_Data":`+body+`,"id":"FRM1"}`))
+		require.Equal(t, want, e.Form.Fields, body)
+		if _, ok := want["phone"].([]any); ok {
+			require.Equal(t, "+14155550135", e.Form.Customer.Number, "as decoders that keep the last one read it")
+		}
+	}
+}
+
 // Pre-Call and Call Routing Complete say "missed" and "0 seconds" of every call.
 func TestPlaceholdersAreNotFacts(t *testing.T) {
 	t.Parallel()

@@ -14,6 +14,8 @@ type decoder struct {
 	f        *telephony.Fields
 	id       identity
 	settings telephony.Settings
+	// body is the request's, for what fields do not keep.
+	body []byte
 	// fromURL: the fields are the URL's query, where an administrator's own parameters stand beside CallRail's. Those
 	// are not facts and may be secrets.
 	fromURL bool

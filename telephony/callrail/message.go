@@ -42,10 +42,7 @@ func (d *decoder) message(e *call.Event) {
 // owner of the web page chose.
 func (d *decoder) form(e *call.Event) {
 	f := d.f
-	data, _ := f.Peek("form_data").(map[string]any)
-	if data != nil {
-		f.Drop("form_data")
-	}
+	data := d.formData()
 	w := &call.Form{
 		Provider:    ID,
 		ProviderID:  d.id.value,
@@ -106,7 +103,7 @@ func (f freeFields) word(words ...string) string {
 			if !slices.Contains(parts, w) || w == "name" && (slices.Contains(parts, "company") || slices.Contains(parts, "business")) {
 				continue
 			}
-			if v, _ := telephony.TextOf(f.data[name]); v != "" {
+			if v := lastText(f.data[name], func(string) bool { return true }); v != "" {
 				return v
 			}
 		}
@@ -118,9 +115,26 @@ func (f freeFields) word(words ...string) string {
 func (f freeFields) holding(accept func(string) bool, words ...string) string {
 	for _, w := range words {
 		for _, name := range f.names {
-			if v, _ := telephony.TextOf(f.data[name]); v != "" && strings.Contains(strings.ToLower(name), w) && accept(v) {
+			if !strings.Contains(strings.ToLower(name), w) {
+				continue
+			}
+			if v := lastText(f.data[name], accept); v != "" {
 				return v
 			}
+		}
+	}
+	return ""
+}
+
+// lastText is v as text or, of a field that the page has more than once, the last acceptable of its texts.
+func lastText(v any, accept func(string) bool) string {
+	list, ok := v.([]any)
+	if !ok {
+		list = []any{v}
+	}
+	for _, one := range slices.Backward(list) {
+		if s, _ := telephony.TextOf(one); s != "" && accept(s) {
+			return s
 		}
 	}
 	return ""
