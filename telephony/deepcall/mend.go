@@ -13,24 +13,25 @@ import (
 func mend(s string) string {
 	var out strings.Builder
 	out.Grow(len(s) + 16)
-	tries, closing := mostTries, map[int]bool{}
+	tries, failures, closing := 0, 0, map[int]bool{}
 	for i := 0; i < len(s); {
 		switch c := s[i]; {
 		case c == '"' && closing[i]:
 			i++
 		case c == '"':
-			if tries > 0 && opensContainer(s, i) {
-				tries--
+			if tries < mostTries && failures < mostFailures && opensContainer(s, i) {
+				tries++
 				if end, ok := endOfContainer(s, i+1); ok {
 					closing[end] = true
 					i++
 					continue
 				}
+				failures++
 			}
 			end := endOfText(s, i)
 			out.WriteString(mendText(s[i:end]))
 			i = end
-		case strings.HasPrefix(s[i:], "{{"):
+		case strings.HasPrefix(s[i:], "{{") && strings.HasPrefix(strings.TrimLeft(s[i+2:min(len(s), i+16)], space), "%%"):
 			at := bare.FindString(s[i:min(len(s), i+256)])
 			if at == "" {
 				out.WriteByte(c)
@@ -53,8 +54,11 @@ func mend(s string) string {
 	return out.String()
 }
 
-// mostTries bounds the searches for the end of quoted JSON, each of which may look at the whole text.
-const mostTries = 100
+// mostTries and mostFailures bound the searches for the end of quoted JSON, each of which may look at the whole text.
+const (
+	mostTries    = 100
+	mostFailures = 3
+)
 
 // space is JSON's white space.
 const space = " \t\r\n"
