@@ -120,8 +120,13 @@ func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		rc.unknown(w)
 		return
 	}
-	if r.Method == http.MethodHead || r.Method == http.MethodOptions {
-		// Panels probe a URL this way; it says nothing of a call.
+	// Panels probe a URL these ways; they say nothing of a call. A HEAD is answered as a GET would be: some panels activate
+	// only what answers them as they want.
+	switch r.Method {
+	case http.MethodHead:
+		writeReply(w, f, telephony.Request{Method: r.Method, Event: event, RawQuery: r.URL.RawQuery, Header: r.Header})
+		return
+	case http.MethodOptions:
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}

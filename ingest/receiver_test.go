@@ -95,12 +95,18 @@ func TestReceiverRefusesUnknownHooks(t *testing.T) {
 		require.Equal(t, texts[0], text, "a stranger learns nothing from the answer")
 	}
 	require.Zero(t, r.count("select count(*) from receipts"))
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodHead, base+"/hooks/testphone/"+r.source.Token, nil)
-	require.NoError(t, err)
-	res, err := http.DefaultClient.Do(req)
-	require.NoError(t, err)
-	res.Body.Close()
-	require.Equal(t, 204, res.StatusCode)
+	for method, want := range map[string]int{http.MethodHead: 200, http.MethodOptions: 204} {
+		req, err := http.NewRequestWithContext(t.Context(), method, base+"/hooks/testphone/"+r.source.Token, nil)
+		require.NoError(t, err)
+		res, err := http.DefaultClient.Do(req)
+		require.NoError(t, err)
+		body, err := io.ReadAll(res.Body)
+		require.NoError(t, err)
+		res.Body.Close()
+		require.Equal(t, want, res.StatusCode, method)
+		require.Empty(t, body)
+	}
+	require.Zero(t, r.count("select count(*) from receipts"))
 }
 
 func TestBadSignatureIsKeptAndCapped(t *testing.T) {
