@@ -44,6 +44,8 @@ func newDecoder(in input, r telephony.Request, s telephony.Settings) *decoder {
 	}
 	d.refID = d.f.Text("ref_id")
 	d.readDirection(in)
+	// Only the click-to-call API gives references.
+	d.clickToCall = d.clickToCall || d.refID != "" && d.direction != call.Inbound && d.direction != call.Internal
 	d.trigger = d.triggerOf()
 	return d
 }
@@ -262,17 +264,21 @@ func (d *decoder) way(x *call.Facts) {
 	}
 }
 
+// mostNames bounds the names of one field.
+const mostNames = 50
+
 // names reads a name or a list of names, each also as an object with one.
 func names(v any) []string {
 	var out []string
 	switch v := telephony.Embedded(v).(type) {
 	case []any:
 		for _, item := range v {
-			if len(out) == mostSteps {
+			if len(out) >= mostNames {
 				break
 			}
 			out = append(out, names(item)...)
 		}
+		out = out[:min(len(out), mostNames)]
 	case map[string]any:
 		out = names(telephony.NewFields(v).Peek("name", "value"))
 	default:
@@ -296,7 +302,7 @@ func (d *decoder) digits(e *call.Event) {
 	case len(pressed) > 0:
 		e.Facts.Digits = pressed
 	case e.Kind.Terminal():
-		e.Facts.Digits = d.flow.digits
+		e.Facts.Digits = d.flow.digits[:min(len(d.flow.digits), mostDigits)]
 	}
 }
 
@@ -313,6 +319,7 @@ func digitsOf(v any) []string {
 			}
 			out = append(out, digitsOf(item)...)
 		}
+		out = out[:min(len(out), mostDigits)]
 	case map[string]any:
 		out = digitsOf(telephony.NewFields(v).Peek("digit", "digits", "input", "value", "name"))
 	default:

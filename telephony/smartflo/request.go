@@ -17,7 +17,7 @@ type input struct {
 	f *telephony.Fields
 	// fromURL: the fields are the URL's query, where an administrator's own parameters stand beside Smartflo's.
 	fromURL bool
-	// query are the parameters of the URL where the body has the fields.
+	// query are the parameters of the URL, those of the administrator among them.
 	query *telephony.Fields
 }
 
@@ -42,10 +42,13 @@ func readRequest(r telephony.Request, s telephony.Settings) (input, error) {
 	in := input{query: query}
 	fields := body.Values()
 	if body.Len() == 0 {
-		in.fromURL, in.query = true, telephony.NewFields(nil)
+		in.fromURL = true
+		if query, err = telephony.ReadQuery(telephony.AppendedQuery(r, "call_id=", "uuid=", "caller_id_number=")); err != nil {
+			return input{}, err
+		}
 		fields = query.Values()
 		joinRecordingURL(fields)
-		for _, name := range privateParameters {
+		for _, name := range telephony.URLSecrets {
 			delete(fields, name)
 		}
 	}
@@ -93,9 +96,6 @@ func (in input) onlyPlaceholders() bool {
 	}
 	return blank
 }
-
-// privateParameters are names of URL parameters that hold secrets of whoever set up the webhook.
-var privateParameters = []string{"key", "token", "secret", "api_key", "apikey", "auth", "authorization", "password", "access_token"}
 
 // joinRecordingURL puts together a recording's URL that a GET did not encode, so that its own query became fields.
 func joinRecordingURL(fields map[string]any) {
@@ -200,6 +200,9 @@ func identifies(fields map[string]any, names aliases) bool {
 // aliases are the administrator's keys by Smartflo's name.
 type aliases map[string][]string
 
+// publicAliases is the sentence for people about field names that cannot be read.
+const publicAliases = `"Your own field names" is not a JSON object from Smartflo's variables to your keys.`
+
 // readAliases reads the setting. One that cannot be read stops the source's requests, visibly and replayably: ignoring it
 // would fold calls from half of what they say.
 func readAliases(setting string) (aliases, error) {
@@ -209,7 +212,7 @@ func readAliases(setting string) (aliases, error) {
 	wrong := func(err error) error {
 		return &telephony.UnreadableError{
 			Where:  "setting " + configAliases,
-			Public: `The source's setting "Your own field names" is not a JSON object from Smartflo's variables to your keys. Correct it and replay the request.`,
+			Public: publicAliases + " Correct the setting of the source and replay the request.",
 			Err:    err,
 		}
 	}
@@ -324,12 +327,17 @@ func keyOf(m map[string]any, name string) string {
 	if _, ok := m[name]; ok {
 		return name
 	}
-	for _, k := range slices.Sorted(maps.Keys(m)) {
-		if strings.EqualFold(strings.TrimSpace(k), name) {
-			return k
+	// Of several the first in order, whatever the order of the map.
+	found := ""
+	for k := range m {
+		if strings.EqualFold(strings.TrimSpace(k), name) && (found == "" || k < found) {
+			found = k
 		}
 	}
-	return name
+	if found == "" {
+		return name
+	}
+	return found
 }
 
 // respell moves fields whose names differ from Smartflo's only in spelling ("callId", "Call ID") to them, unless those

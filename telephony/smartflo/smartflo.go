@@ -50,7 +50,10 @@ type Provider struct{}
 // New returns the provider.
 func New() Provider { return Provider{} }
 
-var _ telephony.Provider = Provider{}
+var (
+	_ telephony.Provider      = Provider{}
+	_ telephony.ConfigChecker = Provider{}
+)
 
 // Info describes Smartflo.
 func (Provider) Info() telephony.Info {
@@ -65,7 +68,7 @@ func (Provider) Info() telephony.Info {
 		Hooks: hooks,
 		Fields: append([]telephony.Field{
 			{
-				Name: configAliases, Label: "Your own field names",
+				Name: configAliases, Label: "Your own field names", Multiline: true,
 				Help: `Only if the webhook's body in the panel does not use Smartflo's own names: a JSON object from Smartflo's variable to your key, for example {"call_id":"CallSid","recording_url":"media.audio"}. A list names several keys; a dot goes into an object. Names left out keep their own.`,
 			},
 			{
@@ -82,6 +85,14 @@ func (Provider) Info() telephony.Info {
 		Setup:    setup,
 		Docs:     "https://docs.smartflo.tatatelebusiness.com/docs/webhook",
 	}
+}
+
+// CheckConfig tells whether the own field names can be read.
+func (Provider) CheckConfig(config map[string]string) error {
+	if _, err := readAliases(config[configAliases]); err != nil {
+		return telephony.ConfigProblems{{Setting: configAliases, Text: publicAliases}}
+	}
+	return nil
 }
 
 // Signs tells whether requests have to carry a secret in a header.

@@ -218,6 +218,8 @@ func TestTriggers(t *testing.T) {
 		"an end alone does not prove":           {"answered-by-agent", m{"end_stamp": "2026-03-01 15:06:00"}, call.CallAnswered},
 		"a minimal report":                      {"hangup-missed", m{}, call.CallEnded},
 		"agent first":                           {"answered-by-agent", m{"direction": "click_to_call"}, call.CallAgentDialed},
+		"agent first, by the reference":         {"answered-by-agent", m{"ref_id": "r-1", "direction": "outbound"}, call.CallAgentDialed},
+		"a reference of an inbound call":        {"answered-by-agent", m{"ref_id": "r-1", "direction": "inbound"}, call.CallAnswered},
 		"a customer of a click-to-call":         {"customer-answered", m{"direction": "click_to_call"}, call.CallAnswered},
 		"an agent's miss passes on":             {"agent-missed-hangup", m{"missed_agent": []m{{"name": "A"}}}, call.CallAgentMissed},
 		"an agent's miss at the end":            {"agent-missed-hangup", m{"call_status": "missed"}, call.CallEnded},
@@ -359,6 +361,10 @@ func TestQuirkPlaceholdersAreAbsent(t *testing.T) {
 	x = one(t, "hangup", m{"answered_agent_name": `{"id":"1"}_name`, "hangup_cause_key": "NormalClearing_key"}).Facts
 	require.Empty(t, x.Agents)
 	require.Empty(t, x.HangupCause)
+	for _, v := range []any{"Array", "[object Object]", "[]", "{}", "[ ]", "None", nil, []any{}, m{}} {
+		x = one(t, "hangup", m{"call_id": "1", "answered_agent": v, "missed_agent": v, "call_flow": v, "billing_circle": v, "lead_fields": v, "broadcast_lead_fields": v, "digits_dialed": v}).Facts
+		require.Equal(t, call.Facts{}, x, v)
+	}
 	x = one(t, "hangup", m{"note": "$5 off", "label": "_name", "tip": "$5"}).Facts
 	require.Equal(t, m{"note": "$5 off", "label": "_name", "tip": "$5"}, x.Attributes, "elsewhere these are values")
 }
@@ -751,7 +757,12 @@ func TestAliases(t *testing.T) {
 		var u *telephony.UnreadableError
 		require.ErrorAs(t, err, &u, wrong)
 		require.Equal(t, "setting aliases", u.Where)
+		var problems telephony.ConfigProblems
+		require.ErrorAs(t, smartflo.New().CheckConfig(map[string]string{"aliases": wrong}), &problems)
+		require.Equal(t, "aliases", problems[0].Setting)
 	}
+	require.NoError(t, smartflo.New().CheckConfig(map[string]string{"aliases": `{"call_id":["sid","id"]}`}))
+	require.NoError(t, smartflo.New().CheckConfig(nil))
 }
 
 func TestSecretsAreNoFacts(t *testing.T) {
@@ -771,6 +782,10 @@ func TestSecretsAreNoFacts(t *testing.T) {
 	require.Nil(t, decode(t, r, s).Facts.Attributes)
 	e := decode(t, get(t, "hangup", "call_id=1&key=a&token=b&Secret=c&shop=Pune"), s)
 	require.Equal(t, m{"shop": "Pune"}, e.Facts.Attributes)
+	e = decode(t, get(t, "", "mine=a&event=dtmf&direction=inbound?call_id=1&caller_id_number=9000012345"), s)
+	require.Nil(t, e.Facts.Attributes, "what the administrator put into the URL is no fact")
+	require.Equal(t, call.CallDTMF, e.Kind, "but may say which trigger it is")
+	require.Equal(t, call.Inbound, e.Facts.Direction)
 }
 
 // The story of one inbound call and of one click-to-call, folded: what the CRM gets to see.

@@ -92,12 +92,20 @@ var leftovers = map[string]string{
 	"customer_number_with_prefix": "_with_prefix", "customer_no_with_prefix": "_with_prefix",
 }
 
+// nested are the variables that hold objects or lists. What a form makes of them without nesting them says nothing.
+var nested = map[string]bool{
+	"answered_agent": true, "missed_agent": true, "call_flow": true, "billing_circle": true, "lead_fields": true, "broadcast_lead_fields": true, "digits_dialed": true,
+}
+
 // bareLeftover is a leftover with nothing before it.
 var bareLeftover = regexp.MustCompile(`^_[A-Za-z_]+$`)
 
 // withoutLeftovers removes them. Before a name's leftover stands the agent, and before that of a number with its prefix
 // the number, which are what was meant; before the others stands something else.
 func withoutLeftovers(name string, v any) any {
+	if nested[name] && (v == "Array" || v == "[object Object]" || v == "None" || telephony.Blank(telephony.Embedded(v))) {
+		return nil
+	}
 	s, ok := v.(string)
 	suffix := leftovers[name]
 	if !ok || suffix == "" {
