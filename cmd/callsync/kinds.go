@@ -8,7 +8,9 @@ import (
 	"github.com/callsync/callsync/telephony/callerdesk"
 	"github.com/callsync/callsync/telephony/callrail"
 	"github.com/callsync/callsync/telephony/deepcall"
+	"github.com/callsync/callsync/telephony/generic"
 	"github.com/callsync/callsync/telephony/smartflo"
+	"github.com/callsync/callsync/telephony/xarios"
 )
 
 // providers are the kinds of phone systems this binary understands; a new one is a package and a line here.
@@ -17,7 +19,9 @@ func providers() telephony.Registry {
 		callerdesk.New(),
 		callrail.New(),
 		deepcall.New(),
+		generic.New(),
 		smartflo.New(),
+		xarios.New(),
 	)
 }
 
