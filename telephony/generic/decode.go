@@ -417,7 +417,14 @@ func dropPlaceholders(x *call.Facts) {
 // attributes keeps what no row has read, and says which rows did not work.
 func (b *eventBuilder) attributes() {
 	d, x := b.decoder, &b.event.Facts
-	left, _ := d.prune(d.values, b.used).(map[string]any)
+	left := map[string]any{}
+	d.leftovers(left, "", d.values, b.used)
+	if d.fromQuery {
+		// What the administrator has put into the URL stands among what the phone system says.
+		for _, name := range telephony.URLSecrets {
+			delete(left, name)
+		}
+	}
 	mapped := x.Attributes
 	x.Attributes = telephony.BoundedObject(left)
 	put(&x.Attributes, mapped)

@@ -131,14 +131,15 @@ const head = "format: 1\nevents:\n  - kind: call.ended\n    id: id\n"
 
 func TestUnreadValuesAreKept(t *testing.T) {
 	t.Parallel()
-	e := one(t, head+"    fields:\n      status: state\n      talk_seconds: data.talk\n      note: legs[0].note\n      queue: 'size > 3 ? \"big\" : \"small\"'\n",
-		`{"id":"1","state":"exploded","size":7,"data":{"talk":"long","mood":"fine"},"legs":[{"note":"n","ext":"1"},{"ext":"2"}],"x":{"y":[1]}}`)
+	e := one(t, head+"    fields:\n      status: state\n      talk_seconds: data.talk\n      note: legs[0].note\n      department: call.queue\n      hangup_by: call.state\n      queue: 'size > 3 ? \"big\" : \"small\"'\n",
+		`{"id":"1","state":"exploded","size":7,"data":{"talk":"long","mood":"fine"},"legs":[{"note":"n","ext":"1"},{"ext":"2"}],"x":{"y":[1]},"call":{"state":"?","queue":"Q","legs":["x"],"none":{}}}`)
 	require.Empty(t, e.Facts.Status)
 	require.Nil(t, e.Facts.TalkSeconds)
 	require.Equal(t, "n", e.Facts.Note)
 	require.Equal(t, "big", e.Facts.Queue)
+	require.Equal(t, "Q", e.Facts.Department)
 	require.Equal(t, map[string]any{
-		"state": "exploded", "size": json.Number("7"), "data": map[string]any{"talk": "long", "mood": "fine"},
+		"state": "exploded", "size": json.Number("7"), "data": map[string]any{"talk": "long", "mood": "fine"}, "call.legs": []any{"x"},
 		"legs": []any{map[string]any{"ext": "1"}, map[string]any{"ext": "2"}}, "x": map[string]any{"y": []any{json.Number("1")}},
 		generic.NoteAttribute: []string{
 			"events[0].fields.status: The word is no status that is known; say what it means with status(value, {…}).",

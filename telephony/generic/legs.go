@@ -175,7 +175,7 @@ func tidy(t *target) {
 		if r.State != "" {
 			continue
 		}
-		if r.State = call.RecordingExpected; r.URL != "" || r.ID != "" {
+		if r.State = call.RecordingExpected; r.URL != "" || r.PlayerURL != "" {
 			r.State = call.RecordingAvailable
 		}
 	}

@@ -1,6 +1,12 @@
 package generic
 
-import "github.com/callsync/callsync/telephony/generic/expression"
+import (
+	"maps"
+	"slices"
+
+	"github.com/callsync/callsync/telephony"
+	"github.com/callsync/callsync/telephony/generic/expression"
+)
 
 // used remembers which parts of a request a rule has read: all of this one, or some of what is in it.
 type used struct {
@@ -51,7 +57,24 @@ func (d *decoder) mark(u *used, path expression.Path) {
 	u.all = true
 }
 
-// prune returns what is left of v. It changes nothing in v.
+// leftovers gathers what nobody has read. Of an object that was read in part, each member that is left stands under its
+// full name ("call.menu"): what several events leave of the same object must not replace one another.
+func (d *decoder) leftovers(out map[string]any, prefix string, m map[string]any, u *used) {
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		name := prefix + k
+		left := d.prune(m[k], u.inside[k])
+		if inner, ok := left.(map[string]any); ok && u.inside[k] != nil {
+			d.leftovers(out, name+".", inner, u.inside[k])
+			continue
+		}
+		if _, taken := out[name]; !taken && !telephony.Blank(left) {
+			out[name] = left
+		}
+	}
+}
+
+// prune returns what is left of v. It changes nothing in v. Objects that were read in part come whole: leftovers goes on
+// with them, except in lists, which keep only what is left.
 func (d *decoder) prune(v any, u *used) any {
 	switch {
 	case u == nil:
@@ -60,26 +83,21 @@ func (d *decoder) prune(v any, u *used) any {
 		return nil
 	}
 	v, _ = d.run.Open(v)
-	switch v := v.(type) {
-	case map[string]any:
-		out := make(map[string]any, len(v))
-		for k, inner := range v {
-			if left := d.prune(inner, u.inside[k]); left != nil {
-				out[k] = left
-			}
-		}
-		return out
-	case []any:
-		var out []any
-		for i, inner := range v {
-			if left := d.prune(inner, u.inside[i]); left != nil {
-				out = append(out, left)
-			}
-		}
-		if out == nil {
-			return nil
-		}
-		return out
+	list, ok := v.([]any)
+	if !ok {
+		return v
 	}
-	return v
+	var out []any
+	for i, item := range list {
+		left := d.prune(item, u.inside[i])
+		if inner, ok := left.(map[string]any); ok && u.inside[i] != nil {
+			rest := map[string]any{}
+			d.leftovers(rest, "", inner, u.inside[i])
+			left = rest
+		}
+		if !telephony.Blank(left) {
+			out = append(out, left)
+		}
+	}
+	return out
 }

@@ -163,6 +163,8 @@ func Nearest(name string, names []string) string {
 	for _, n := range names {
 		if d := distance(strings.ToLower(name), strings.ToLower(n)); d <= most {
 			best, most = n, d-1
+		} else if best == "" && len(name) > 3 && strings.HasPrefix(n, strings.ToLower(name)) {
+			best = n
 		}
 	}
 	return best

@@ -198,7 +198,7 @@ func (r *Run) add(a, b any) (any, error) {
 	return s + t, nil
 }
 
-// calculate works with whole numbers as long as nothing is lost, else with fractions. Dividing by zero gives nothing.
+// calculate gives whole numbers where it can, else fractions. Dividing by zero gives nothing.
 // Seconds can be added to times and taken from them; the difference of two times is in seconds.
 func calculate(op string, a, b any) (any, error) {
 	if a == nil || b == nil {
@@ -207,8 +207,8 @@ func calculate(op string, a, b any) (any, error) {
 	if t, ok := a.(time.Time); ok {
 		return timeSum(op, t, b)
 	}
-	x, i, ok := number(a)
-	y, j, ok2 := number(b)
+	x, ok := Number(a)
+	y, ok2 := Number(b)
 	if !ok || !ok2 {
 		return nil, ValueError("Only numbers can be calculated with.")
 	}
@@ -228,16 +228,18 @@ func calculate(op string, a, b any) (any, error) {
 	case "%":
 		f = math.Mod(x, y)
 	}
-	const exact = 1 << 53
-	if i.ok && j.ok && math.Abs(x) < exact && math.Abs(y) < exact && math.Abs(f) < exact {
-		if w := wholeOf(f); w.ok {
-			return w.n, nil
-		}
-	}
 	if math.IsInf(f, 0) || math.IsNaN(f) {
 		return nil, ValueError("The number is too large.")
 	}
-	return f, nil
+	return tidied(f), nil
+}
+
+// tidied is a number as a whole one if it is one that a fraction holds exactly.
+func tidied(f float64) any {
+	if w := wholeOf(f); w.ok {
+		return w.n
+	}
+	return f
 }
 
 // longestSum bounds what is added to a time, in seconds: about a hundred years.
@@ -245,7 +247,7 @@ const longestSum = 3.2e9
 
 func timeSum(op string, t time.Time, b any) (any, error) {
 	if u, ok := b.(time.Time); ok && op == "-" {
-		return t.Sub(u).Seconds(), nil
+		return tidied(t.Sub(u).Seconds()), nil
 	}
 	seconds, ok := Number(b)
 	if !ok || math.Abs(seconds) > longestSum || op != "+" && op != "-" {
