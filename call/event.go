@@ -23,6 +23,9 @@ const (
 	MessageSent      Kind = "message.sent"
 	FormSubmitted    Kind = "form.submitted"
 	RecordingArrived Kind = "recording.available"
+	// CallPulled is what the phone system says of a call when it is asked later. Its facts fill what was not reported and
+	// give way to every final report: the same thing may be written in another way there.
+	CallPulled Kind = "call.pulled"
 )
 
 // Terminal tells whether an event of this kind says that the call is over.

@@ -15,10 +15,11 @@ type Identity struct {
 // slice nor on repetitions of the same (ReceiptID, Seq). It shares no memory with them that it would change.
 //
 // A member that an event leaves zero is not stated by it. Of the events that state a member, the one of the highest
-// precedence wins: first the authority of its kind (live kinds, then the final report, then the snapshot of a later
-// update, then what an update asserts), then the source's own time, then arrival, then receipt id and sequence. The
-// source's time counts only among events of one authority that all have one: comparing by it pair by pair where some
-// lack it could go in a circle.
+// precedence wins: first the authority of its kind (live kinds, then what the phone system was asked for, then the final
+// report, then the snapshot of a later update, then what an update asserts), then the source's own time, then arrival,
+// then receipt id and sequence. The source's time counts only among events of one authority that all have one: comparing
+// by it pair by pair where some lack it could go in a circle. Two ways of writing the same (an amount, tags in another
+// order) are no difference: the lower one stays.
 //
 // Revision and Stale are the caller's to set.
 func Fold(who Identity, events []Event) Call {
@@ -101,6 +102,7 @@ func derive(f *Facts) {
 const (
 	nothing = iota // messages and forms say nothing about a call
 	live
+	asked
 	final
 	later
 	asserted
@@ -111,6 +113,8 @@ func authority(k Kind) int {
 	switch k {
 	case MessageReceived, MessageSent, FormSubmitted:
 		return nothing
+	case CallPulled:
+		return asked
 	case CallEnded:
 		return final
 	case CallUpdated, DispositionSet, RecordingArrived:

@@ -14,7 +14,7 @@ import (
 )
 
 var kinds = []Kind{
-	CallRinging, CallRouted, CallAnswered, CallDTMF, CallAgentDialed, CallAgentMissed, CallEnded, CallEnded, CallUpdated,
+	CallRinging, CallRouted, CallAnswered, CallDTMF, CallAgentDialed, CallAgentMissed, CallPulled, CallEnded, CallEnded, CallUpdated,
 	CallUpdated, CallUpdated, DispositionSet, RecordingArrived, MessageReceived, "call.invented",
 }
 

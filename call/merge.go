@@ -40,7 +40,7 @@ func state(to, from *Facts) {
 	if from.Disposition != (Disposition{}) {
 		setDisposition(to, from)
 	}
-	whole(&to.Tags, from.Tags)
+	labels(&to.Tags, from.Tags)
 	text(&to.Note, from.Note)
 	money(&to.Value, from.Value)
 	text(&to.LeadStatus, from.LeadStatus)
@@ -133,6 +133,14 @@ func normal(t time.Time) time.Time {
 func whole(to *[]string, from []string) {
 	if len(from) > 0 {
 		*to = list(from)
+	}
+}
+
+// labels are a set: the same ones in another order are no change.
+func labels(to *[]string, from []string) {
+	lacks := func(of []string) func(string) bool { return func(s string) bool { return !slices.Contains(of, s) } }
+	if len(*to) != len(from) || slices.ContainsFunc(from, lacks(*to)) || slices.ContainsFunc(*to, lacks(from)) {
+		whole(to, from)
 	}
 }
 

@@ -66,3 +66,25 @@ func TestMoneyIsComparedByNumber(t *testing.T) {
 		require.Equal(t, c.want, got.Value)
 	}
 }
+
+// What a phone system is asked for later fills gaps and gives way to what it reported.
+func TestPulledFactsGiveWay(t *testing.T) {
+	t.Parallel()
+	pulled := []Event{
+		{ReceiptID: "9", Seq: 0, Kind: CallPulled, Facts: Facts{Queue: "asked", HangupBy: "asked", Note: "asked", Attributes: map[string]any{"a": "asked", "b": "asked"}}},
+		{ReceiptID: "9", Seq: 1, Kind: CallEnded, Facts: Facts{Tags: []string{"b", "a"}, LeadStatus: "good"}},
+	}
+	reported := []Event{
+		{ReceiptID: "1", Kind: CallRinging, Facts: Facts{Queue: "live"}},
+		{ReceiptID: "2", Kind: CallEnded, Facts: Facts{HangupBy: "final", Tags: []string{"a", "b"}, Attributes: map[string]any{"a": "final"}}},
+		{ReceiptID: "3", Kind: CallUpdated, Asserted: []Field{FieldNote}},
+	}
+	c := Fold(Identity{}, append(reported, pulled...))
+	require.Equal(t, "asked", c.Queue, "it knows more than what was said while the call was live")
+	require.Equal(t, "final", c.HangupBy)
+	require.Equal(t, map[string]any{"a": "final", "b": "asked"}, c.Attributes)
+	require.Equal(t, []string{"a", "b"}, c.Tags, "another order is no change")
+	require.Equal(t, "good", c.LeadStatus)
+	require.Empty(t, c.Note, "what a change has cleared stays so")
+	require.Equal(t, Live, Fold(Identity{}, pulled[:1]).Phase, "the facts alone do not end a call")
+}

@@ -1,4 +1,5 @@
-// Package callrail reads the webhooks of CallRail: calls, text messages and form submissions.
+// Package callrail reads the webhooks of CallRail: calls, text messages and form submissions. It also asks CallRail's API for
+// calls, to make good webhooks that were lost.
 //
 // What it relies on is published at https://apidocs.callrail.com/#webhooks and in CallRail's help centre (articles
 // 5711246459149 and 4403032268557). CallRail never sends a webhook twice and disables one that keeps failing.
@@ -74,7 +75,7 @@ func (Provider) Info() telephony.Info {
 		Fields: append([]telephony.Field{{
 			Name: secretKey, Label: "Signing key", Secret: true,
 			Help: "The company's Webhook Signature Secret Token: in CallRail under Integrations, Webhooks, Advanced Settings. Without it anybody who knows the URLs can send calls.",
-		}}, telephony.ExpectationFields(usual)...),
+		}}, append(apiSettings(), telephony.ExpectationFields(usual)...)...),
 		Expects: usual,
 		Setup:   setup,
 		Docs:    "https://apidocs.callrail.com/#webhooks",
@@ -145,6 +146,9 @@ func (Provider) Decode(r telephony.Request, s telephony.Settings) (telephony.Dec
 		}
 	}
 	d := decoder{f: f, id: id, settings: s, body: r.Body, fromURL: fromURL}
+	if r.Method == telephony.MethodPull {
+		return telephony.Decoded{Events: d.pulled()}, nil
+	}
 	return telephony.Decoded{Events: []call.Event{d.event(r.Event)}}, nil
 }
 

@@ -67,7 +67,7 @@ func (d *decoder) call(e *call.Event) {
 	x.Value = d.money("value")
 	x.LeadStatus = f.Text("lead_status")
 	x.Scores = d.scores()
-	x.Digits = f.Strings("keypad_entries")
+	x.Digits = d.digits()
 	x.FirstCall = f.Bool("first_call")
 	x.PriorCalls = f.Int("prior_calls")
 	x.Attribution = d.attribution()
@@ -159,7 +159,7 @@ func (d *decoder) location(zone string) *time.Location {
 	return d.settings.Location
 }
 
-// outcome reads how the call went. Pre-Call and Call Routing Complete carry answered=false, call_type=missed,
+// outcome reads how the call went. The API's pages spell "abandonded" and have "voicemail_transcription" besides. Pre-Call and Call Routing Complete carry answered=false, call_type=missed,
 // duration=0 and voicemail=false before anybody can know: those are placeholders and not facts.
 func (d *decoder) outcome(e *call.Event) {
 	f, x := d.f, &e.Facts
@@ -175,16 +175,38 @@ func (d *decoder) outcome(e *call.Event) {
 	word := strings.ToLower(f.Text("call_type"))
 	isAnswered := answered != nil && *answered
 	switch {
-	case voicemail != nil && *voicemail || word == "voicemail":
+	case voicemail != nil && *voicemail || strings.HasPrefix(word, "voicemail"):
 		x.Status = call.Voicemail
 	case isAnswered || answered == nil && word == "answered":
 		x.Status = call.Answered
-	case word == "abandoned":
+	case word == "abandoned" || word == "abandonded":
 		x.Status = call.Abandoned
 	case answered != nil || word == "missed":
 		x.Status = call.Missed
 	}
 	x.DurationSeconds = f.Int("duration")
+}
+
+// digits reads what the caller entered: text, or a list of entries with the name of their step, which stays an attribute.
+func (d *decoder) digits() []string {
+	const field = "keypad_entries"
+	entries := d.f.Peek(field)
+	if one, ok := entries.(map[string]any); ok {
+		entries = []any{one}
+	}
+	list, _ := entries.([]any)
+	var out []string
+	for _, item := range list {
+		if entry, ok := item.(map[string]any); ok {
+			if v := telephony.NewFields(entry).Text("value"); v != "" {
+				out = append(out, v)
+			}
+		}
+	}
+	if out != nil {
+		return out
+	}
+	return d.f.Strings(field)
 }
 
 // recording reads the call's one recording. Its id is the call's, so that a new access key in the URL does not make a

@@ -43,8 +43,8 @@ func readMoney(v any) *call.Money {
 	return m
 }
 
-// dash tells whether v is the sign with which CallRail writes that there is no value.
+// dash tells whether v is the sign with which CallRail writes that there is no value. Its pages print it as "–".
 func dash(v any) bool {
 	s, _ := telephony.TextOf(v)
-	return s == "--"
+	return s == "--" || s == "–" || s == "-"
 }
