@@ -152,6 +152,8 @@ func (s *Stack) say(format string, args ...any) {
 func (s *Stack) prepareDir() error {
 	s.Dir = s.opts.Dir
 	if s.Dir == "" {
+		// Stacks that were killed could not clean up. Their logs stay for whoever wants to know why.
+		pglocal.RemoveAbandoned(filepath.Join(os.TempDir(), "callsync-devstack-*", "postgres"))
 		dir, err := os.MkdirTemp("", "callsync-devstack-")
 		if err != nil {
 			return err
