@@ -66,12 +66,23 @@ func read(r telephony.Request) (payload, error) {
 	p.id = p.cdr.Text("cdrid", "cdr_id", "sessionid", "id")
 	if bare {
 		p.top = telephony.NewFields(around(p.top.Values()))
-		if p.id == p.top.Text(fieldTenant) {
-			// Of "id" and "cdr.id" only the former came. It would make one call of all.
+		if tenant, _ := telephony.TextOf(p.top.Peek(fieldTenant)); p.id == tenant && times(values, "id") < 2 {
+			// Of the two ids only the tenant's came. It would make one call of all.
 			p.id = ""
 		}
 	}
 	return p, nil
+}
+
+// times is how often a form has a name.
+func times(values url.Values, name string) int {
+	n := 0
+	for k, list := range values {
+		if strings.EqualFold(strings.TrimSpace(k), name) {
+			n += len(list)
+		}
+	}
+	return n
 }
 
 // callData finds the call data: an object, JSON in a text, or, bare, the fields of one among those around it.

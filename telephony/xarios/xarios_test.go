@@ -178,6 +178,7 @@ func TestListsInForms(t *testing.T) {
 	require.Equal(t, "w", e.Facts.Attributes["odd["])
 	_, err := xarios.New().Decode(get("id=n1&tenantId=n1&dir=2"), settings())
 	require.Error(t, err, "a tenant's id is no session's")
+	require.Equal(t, "n1", decode(t, get("id=n1&tenantId=n1&id=n1&dir=2"), settings()).ProviderID, "unless it is there twice")
 }
 
 func TestPlusThatBecameASpace(t *testing.T) {
