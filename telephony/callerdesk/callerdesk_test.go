@@ -467,3 +467,25 @@ func BenchmarkDecode(b *testing.B) {
 		}
 	}
 }
+
+// The vendor's tables, and what each field does to the call: without it, it would be another one.
+func TestEveryDocumentedFieldHasAPlace(t *testing.T) {
+	t.Parallel()
+	full := func() m {
+		return m{
+			"SourceNumber": "09876500001", "DestinationNumber": "01204501234", "DialWhomNumber": "09123400002", "CallDuration": "95", "coins": "1", "Status": "ANSWER",
+			"StartTime": "2026-03-01 15:04:05", "EndTime": "2026-03-01 15:05:40", "CallSid": "1672649960.9601", "CallRecordingUrl": "https://x.test/a.wav", "Direction": "IVR",
+			"campid": "11387004", "TalkDuration": "40", "call_group": "TestGroup", "receiver_name": "Ashish", "error_code": "19", "LegA_Picked_time": "2026-03-01 15:04:06",
+			"LegB_Start_time": "2026-03-01 15:04:07", "LegB_Picked_time": "2026-03-01 15:04:29", "key_press": "2", "hangup_cause": "ANSWER(16-customer)", "Uniqueid": "u1", "new_field": "x",
+		}
+	}
+	all := one(t, full())
+	for k := range full() {
+		body := full()
+		if body[k] = ""; k == "CallSid" {
+			require.Equal(t, "u1", one(t, body).ProviderID)
+			continue
+		}
+		require.NotEqual(t, all, one(t, body), k)
+	}
+}

@@ -126,6 +126,7 @@ func TestFlattenings(t *testing.T) {
 		a, b := want, got
 		if bare {
 			require.NotContains(t, b.Facts.Attributes, "entityid")
+			require.Contains(t, b.Facts.Attributes, "tenantid")
 		}
 		x, err := json.Marshal(a.Facts.Attributes)
 		require.NoError(t, err)
