@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -47,7 +48,7 @@ func (a *Delivery) Deliver(ctx context.Context, in DeliverInput) (DeliverResult,
 	d := &attempt{Delivery: a, in: in, lane: lane, began: began}
 	ctx, stop := d.keepAlive(ctx)
 	defer stop()
-	result, err := d.run(ctx)
+	result, err := d.guarded(ctx)
 	if err == nil {
 		return d.finish(ctx, result)
 	}
@@ -63,9 +64,14 @@ func (a *Delivery) Deliver(ctx context.Context, in DeliverInput) (DeliverResult,
 	return d.fail(ctx, err)
 }
 
-func (a *Delivery) storeFailed(_ context.Context, in DeliverInput, doing string, err error) error {
+func (a *Delivery) storeFailed(ctx context.Context, in DeliverInput, doing string, err error) error {
+	if errors.Is(err, records.ErrLeaseLost) || errors.Is(err, records.ErrConnectionActive) {
+		// Not the store's fault: another attempt has the lane, or the connection was resumed while it was put on hold.
+		return retryError(connectors.Conflict, Lease)
+	}
 	a.Log.Error("store failed", "doing", doing, "workspace", in.WorkspaceID, "call", in.CallID, "connection", in.ConnectionID, "error", err)
-	return storeError()
+	number, _ := tries(ctx)
+	return storeError(number)
 }
 
 // attempt is one try of one lane.
@@ -79,9 +85,11 @@ type attempt struct {
 	steps map[string]records.Step
 	// remoteID and remoteURL are set as soon as the record is known, so that a failure after the write keeps them.
 	remoteID, remoteURL string
-	// sending tells that a create is on its way whose outcome is not recorded.
-	sending bool
-	written map[string]any
+	// sending tells that a create is on its way whose outcome is not recorded, sent that one was sent at all.
+	sending, sent bool
+	written       map[string]any
+	// version is that of the connection's settings with which the session was opened.
+	version time.Time
 }
 
 // keepAlive heartbeats and renews the lease while the attempt lasts, and cancels it when the lease is lost.
@@ -101,7 +109,10 @@ func (d *attempt) keepAlive(parent context.Context) (context.Context, func()) {
 			if activity.IsActivity(parent) {
 				activity.RecordHeartbeat(parent)
 			}
-			err := d.Store.RenewLease(ctx, d.in.WorkspaceID, d.lane.Delivery.ID, d.lane.Lease, Lease)
+			// A store that hangs must not keep the heartbeats back.
+			renewing, done := context.WithTimeout(ctx, HeartbeatEvery)
+			err := d.Store.RenewLease(renewing, d.in.WorkspaceID, d.lane.Delivery.ID, d.lane.Lease, Lease)
+			done()
 			if errors.Is(err, records.ErrLeaseLost) {
 				cancel(records.ErrLeaseLost)
 				return
@@ -119,20 +130,32 @@ type verdict struct {
 	warnings []string
 }
 
+// guarded is run; a panic of a connector or a mapping becomes a failure like others. Its text may quote the payload, so it
+// is not kept, and must not reach Temporal.
+func (d *attempt) guarded(ctx context.Context) (v verdict, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &connectors.Error{Class: connectors.Unavailable, Err: fmt.Errorf("the delivery panicked with a %T\n%s", p, debug.Stack()),
+				Public: "callsync failed while it delivered this call. It tries again; if this stays, tell the operator."}
+		}
+	}()
+	return d.run(ctx)
+}
+
 // run decides and does what the lane needs. An error is a *connectors.Error or wraps errStore.
 func (d *attempt) run(ctx context.Context) (verdict, error) {
 	row, conn, revision := d.lane.Delivery, d.lane.Connection, d.lane.Call.Call.Revision
 	switch {
 	case d.lane.Deleted:
 		return verdict{outcome: Skipped, class: "connection_deleted", reason: "The connection was deleted."}, nil
+	case row.Revision >= revision && !d.in.Force && (row.State == records.DeliveryDone || row.State == records.DeliveryParked || row.State == records.DeliverySkipped):
+		return verdict{outcome: Unchanged}, nil
 	case conn.Status == records.ConnectionPaused:
-		return verdict{outcome: Parked, class: "paused", reason: orElse(conn.StatusReason, "The connection is paused. Resume it, and this call goes out.")}, nil
+		return verdict{outcome: Parked, class: classPaused, reason: orElse(conn.StatusReason, "The connection is paused. Resume it, and this call goes out.")}, nil
 	case conn.Status == records.ConnectionRevoked:
 		return verdict{outcome: Parked, class: string(connectors.Revoked), reason: orElse(conn.StatusReason, "The CRM no longer accepts our access. Connect again, and this call goes out.")}, nil
 	case row.State == records.DeliverySkipped && row.Class == classDeleted:
 		return verdict{outcome: Skipped, class: row.Class, reason: row.Reason}, nil
-	case row.Revision >= revision && !d.in.Force && (row.State == records.DeliveryDone || row.State == records.DeliveryParked || row.State == records.DeliverySkipped):
-		return verdict{outcome: Unchanged}, nil
 	case conn.Mode == "shadow":
 		return verdict{outcome: Skipped, class: "shadow", reason: "The connection is in shadow mode: nothing is written to the CRM."}, nil
 	}
@@ -166,8 +189,22 @@ func (d *attempt) run(ctx context.Context) (verdict, error) {
 	return verdict{outcome: Done, warnings: append(warnings, more...)}, nil
 }
 
-// classDeleted marks lanes whose record a human deleted in the CRM.
-const classDeleted = "deleted"
+// Classes of lanes beside those of errors: their record was deleted in the CRM by a human; their connection is paused.
+const (
+	classDeleted = "deleted"
+	classPaused  = "paused"
+)
+
+// outcomeOpen tells that a create was sent whose outcome is not known: by this attempt, or by an earlier one that this one has
+// not repeated.
+func (d *attempt) outcomeOpen() bool {
+	return d.sending || !d.sent && d.remoteIDNow() == "" && !d.lane.Delivery.SendingSince.IsZero()
+}
+
+// key is the record's key: that of the call, or of the one from which its delivery was taken over.
+func (d *attempt) key() string {
+	return orElse(d.lane.Delivery.Steps[records.StepAdopted].ID, d.in.CallID)
+}
 
 func (d *attempt) label() string {
 	if c, ok := d.Connectors[d.lane.Connection.Connector]; ok {
@@ -210,18 +247,26 @@ func (d *attempt) fail(ctx context.Context, err error) (DeliverResult, error) {
 	r.Class, r.Field, r.Reason, r.Detail = string(e.Class), e.Field, e.Public, err.Error()
 	if e.Class == connectors.Unauthorized || e.Class == connectors.Revoked {
 		// A static token has nothing to refresh: nobody's call gets through until a person connects again.
-		e.Class, r.Class = connectors.Revoked, string(connectors.Revoked)
 		reason := orElse(e.Public, d.label()+" no longer accepts our access token. Enter a new one and resume the connection.")
-		if err := d.Store.SetConnectionStatus(ctx, d.in.WorkspaceID, d.in.ConnectionID, records.ConnectionRevoked, reason); err != nil {
-			return DeliverResult{}, d.storeFailed(ctx, d.in, "revoke", err)
+		revoked, rerr := d.Store.RevokeConnection(ctx, d.in.WorkspaceID, d.in.ConnectionID, d.version, reason)
+		if rerr != nil {
+			return DeliverResult{}, d.storeFailed(ctx, d.in, "revoke", rerr)
 		}
+		if revoked {
+			e = &connectors.Error{Class: connectors.Revoked, Public: e.Public}
+		} else {
+			// The settings were changed meanwhile, or another call has found out already: the next attempt sees.
+			e = &connectors.Error{Class: connectors.Unavailable, RetryAfter: time.Second, Public: e.Public}
+		}
+		r.Class = string(e.Class)
 	}
-	number, since := d.tries(ctx)
-	if e.Class.Retryable() && since < DeliverGiveUp {
+	number, since := tries(ctx)
+	retryable := e.Class.Retryable() && !errors.Is(err, errNoLookup)
+	if retryable && since < DeliverGiveUp {
 		delay := retryDelay(e, number)
 		r.Outcome, r.RetryAt = "retry", time.Now().Add(delay)
 		r.State = records.DeliveryWaiting
-		if d.sending || (d.lane.Delivery.State == records.DeliverySending && d.remoteID == "") {
+		if r.Open {
 			r.State = records.DeliverySending
 		}
 		if err := d.Store.FinishLane(ctx, r); err != nil {
@@ -230,7 +275,7 @@ func (d *attempt) fail(ctx context.Context, err error) (DeliverResult, error) {
 		d.observe("retry", r.Class)
 		return DeliverResult{}, retryError(e.Class, delay)
 	}
-	if e.Class.Retryable() {
+	if retryable {
 		r.Reason = fmt.Sprintf("callsync tried for three days, then stopped. The last answer: %s", orElse(e.Public, "none"))
 	}
 	r.State, r.Outcome, r.Revision = records.DeliveryParked, string(Parked), d.lane.Call.Call.Revision
@@ -246,13 +291,13 @@ func (d *attempt) result() records.LaneResult {
 	return records.LaneResult{
 		WorkspaceID: d.in.WorkspaceID, DeliveryID: d.lane.Delivery.ID, CallID: d.in.CallID, Lease: d.lane.Lease,
 		RemoteID: orElse(d.remoteID, d.lane.Delivery.RemoteID), RemoteURL: orElse(d.remoteURL, d.lane.Delivery.RemoteURL),
-		MappingVersion: d.lane.Delivery.MappingVersion,
-		Written:        d.written, Steps: d.steps, Duration: time.Since(d.began),
+		MappingVersion: d.lane.Delivery.MappingVersion, Open: d.outcomeOpen(),
+		Written: d.written, Steps: d.steps, Duration: time.Since(d.began),
 	}
 }
 
 // tries is which attempt of Temporal's this is, and for how long it has been going on.
-func (d *attempt) tries(ctx context.Context) (int32, time.Duration) {
+func tries(ctx context.Context) (int32, time.Duration) {
 	if !activity.IsActivity(ctx) {
 		return 1, 0
 	}

@@ -201,6 +201,7 @@ func (c lookupCRM) FindCall(_ context.Context, key string) (string, bool, error)
 
 type world struct {
 	t        testing.TB
+	url      string
 	sql      *pgx.Conn
 	delivery *activities.Delivery
 	ws, conn string
@@ -222,7 +223,7 @@ func newWorld(t testing.TB, c *crm) *world {
 	sql, err := pgx.Connect(ctx, url)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = sql.Close(context.Background()) })
-	w := &world{t: t, sql: sql, crm: c, ws: uuid.NewString(), conn: uuid.NewString(), source: uuid.NewString()}
+	w := &world{t: t, url: url, sql: sql, crm: c, ws: uuid.NewString(), conn: uuid.NewString(), source: uuid.NewString()}
 	var connector connectors.Connector = c
 	if c.kind == connectors.LookupThenWrite {
 		connector = lookupCRM{c}

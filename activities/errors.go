@@ -41,12 +41,23 @@ func retryError(class connectors.Class, delay time.Duration) error {
 	})
 }
 
+// errNoLookup marks an unknown outcome that no look-up can clear up: time does not help, a person must look.
+var errNoLookup = errors.New("the CRM cannot be asked for the record")
+
 // errStore marks failures of our own database: they are retried soon and never blamed on the CRM.
 var errStore = errors.New("store")
 
-// storeError wraps an error of the store so that Temporal tries again; the text of the error stays in the worker's log.
-func storeError() error {
+// maxStoreDelay is how long deliveries wait at most for a database that is away: they should go on soon after it is back.
+const maxStoreDelay = time.Minute
+
+// storeError wraps an error of the store so that Temporal tries again after the attempt-th failure (from 1); the text of
+// the error stays in the worker's log.
+func storeError(attempt int32) error {
+	delay := maxStoreDelay
+	if attempt < 6 {
+		delay = min(maxStoreDelay, firstDelay<<(max(attempt, 1)-1))
+	}
 	return temporal.NewApplicationErrorWithOptions("the database did not answer", "store", temporal.ApplicationErrorOptions{
-		NextRetryDelay: firstDelay + rand.N(firstDelay),
+		NextRetryDelay: delay + rand.N(delay),
 	})
 }

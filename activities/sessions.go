@@ -39,6 +39,7 @@ func (d *attempt) session(ctx context.Context, conn records.Connection) (connect
 	have, ok := o.sessions[conn.ID]
 	o.mu.Unlock()
 	if ok && have.version.Equal(conn.UpdatedAt) {
+		d.version = have.version
 		return have.session, nil
 	}
 	connector, ok := d.Connectors[conn.Connector]
@@ -50,6 +51,7 @@ func (d *attempt) session(ctx context.Context, conn records.Connection) (connect
 	if err != nil {
 		return nil, fmt.Errorf("%w: read the connection: %w", errStore, err)
 	}
+	d.version = full.UpdatedAt
 	session, err := connector.Open(connectors.Settings{
 		ConnectionID: full.ID, Config: full.Config, Secrets: full.Secrets, Transport: d.Transport(full),
 	})

@@ -10,7 +10,7 @@ import (
 // Store is what deliveries need of Postgres. Every method is scoped by workspace.
 type Store interface {
 	// LeaseLane reads everything about one lane and takes its lease. It makes the delivery's row where there is none
-	// yet. Errors: records.ErrNotFound for a call or connection that does not exist (or was folded into another call),
+	// yet. SendingSince is by the caller's clock: the time that has passed is measured by the store's. Errors: records.ErrNotFound for a call or connection that does not exist (or was folded into another call),
 	// *records.LeasedError while another attempt works on it.
 	LeaseLane(ctx context.Context, workspaceID, callID, connectionID string, lease time.Duration) (records.Lane, error)
 	// RenewLease prolongs a lease; records.ErrLeaseLost if it is another attempt's by now.
@@ -21,7 +21,7 @@ type Store interface {
 	// SaveRemote commits the id of a record that was just created. Errors: records.ErrLeaseLost.
 	SaveRemote(ctx context.Context, workspaceID, deliveryID, token, remoteID, remoteURL string) error
 	// FinishLane records an attempt's result, gives the lease back and settles the call when all its lanes are.
-	// Errors: records.ErrLeaseLost.
+	// Errors: records.ErrLeaseLost, records.ErrConnectionActive.
 	FinishLane(ctx context.Context, r records.LaneResult) error
 
 	// LeaseContact takes the lease of the row of a phone number (E.164) in a connection, making it where needed.
@@ -34,8 +34,9 @@ type Store interface {
 
 	// ConnectionByID returns a connection with its secrets.
 	ConnectionByID(ctx context.Context, workspaceID, id string) (records.Connection, error)
-	// SetConnectionStatus pauses, revokes or reactivates a connection, with the reason shown to people.
-	SetConnectionStatus(ctx context.Context, workspaceID, id, status, reason string) error
+	// RevokeConnection revokes a connection, with the reason shown to people, if it is active and its settings are still
+	// those of version (UpdatedAt); else it returns false.
+	RevokeConnection(ctx context.Context, workspaceID, id string, version time.Time, reason string) (bool, error)
 	// ActiveMapping returns the mapping in force; records.ErrNotFound if the object has none.
 	ActiveMapping(ctx context.Context, workspaceID, connectionID, object string) (records.MappingVersion, error)
 	// OwnerFor returns the CRM user an admin assigned to an agent; ok is false where nobody did.

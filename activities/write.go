@@ -65,12 +65,12 @@ func mappingError(err error) error {
 // write brings the call's record up to date. It reports deleted when the record was deleted by a human.
 func (d *attempt) write(ctx context.Context, session connectors.Session, fields map[string]any, party connectors.Ref) (deleted bool, warnings []string, err error) {
 	row := d.lane.Delivery
-	if row.RemoteID == "" && row.State == records.DeliverySending {
+	if d.outcomeOpen() {
 		if err := d.adopt(ctx, session); err != nil {
 			return false, nil, err
 		}
 	}
-	w := connectors.CallWrite{Key: d.in.CallID, RemoteID: orElse(d.remoteID, row.RemoteID), Call: d.lane.Call.Call}
+	w := connectors.CallWrite{Key: d.key(), RemoteID: orElse(d.remoteID, row.RemoteID), Call: d.lane.Call.Call}
 	w.Fields = changed(fields, row.Written)
 	// Who asks for a delivery of what has no fields to compare wants it sent again.
 	again := d.in.Force && d.lane.MappingVersion == 0
@@ -87,7 +87,7 @@ func (d *attempt) write(ctx context.Context, session connectors.Session, fields 
 		if err := d.Store.MarkSending(ctx, d.in.WorkspaceID, row.ID, d.lane.Lease); err != nil {
 			return false, nil, fmt.Errorf("%w: mark the call: %w", errStore, err)
 		}
-		d.sending = true
+		d.sending, d.sent = true, true
 	}
 	out, err := session.WriteCall(ctx, w)
 	if e := (*connectors.Error)(nil); errors.As(err, &e) {
@@ -95,10 +95,7 @@ func (d *attempt) write(ctx context.Context, session connectors.Session, fields 
 		case e.Class == connectors.NotFound && w.RemoteID != "":
 			return true, nil, nil
 		case e.Class == connectors.Conflict && e.RemoteID != "" && w.RemoteID == "":
-			// The CRM has our record already: an earlier attempt made it. The next one updates it.
-			d.remoteID, d.sending = e.RemoteID, false
-			return false, nil, &connectors.Error{Class: connectors.Unavailable, RetryAfter: 100 * time.Millisecond, Err: err,
-				Public: "The CRM has this record from an earlier attempt. callsync goes on with it."}
+			return false, nil, d.conflict(ctx, session, e)
 		case e.Class != connectors.UnknownOutcome && e.Class != connectors.Unavailable:
 			// The CRM answered, and the answer was no: nothing was made.
 			d.sending = false
@@ -125,9 +122,30 @@ func (d *attempt) write(ctx context.Context, session connectors.Session, fields 
 	return false, warnings, nil
 }
 
+// conflict is what to do after the CRM has refused a create because it has such a record: go on with it if it is ours,
+// made by an earlier attempt. It need not be: any value may have to be unique, and another record may have it.
+func (d *attempt) conflict(ctx context.Context, session connectors.Session, e *connectors.Error) error {
+	id := e.RemoteID
+	if finder, ok := session.(connectors.CallFinder); ok {
+		ours, found, err := finder.FindCall(ctx, d.key())
+		if err != nil {
+			return err
+		}
+		if !found {
+			d.sending = false
+			return &connectors.Error{Class: connectors.Conflict, Field: e.Field, Err: e,
+				Public: fmt.Sprintf("Another record in %s has a value of this call that only one may have there. Look at it, or take the field out of the mapping, then retry.", d.label())}
+		}
+		id = ours
+	}
+	d.remoteID, d.sending = id, false
+	return &connectors.Error{Class: connectors.Unavailable, RetryAfter: 100 * time.Millisecond, Err: e,
+		Public: "The CRM has this record from an earlier attempt. callsync goes on with it."}
+}
+
 // adopt settles an earlier create that has no recorded outcome. A keyed upsert may simply be repeated. Where the CRM
 // has no key, our record is looked for, later than the CRM's lag; a CRM that cannot even look parks the delivery, for
-// nothing is ever sent again blindly.
+// nothing is ever sent again blindly, except when a person who was told so asks for it.
 func (d *attempt) adopt(ctx context.Context, session connectors.Session) error {
 	if d.idempotency() == connectors.KeyedUpsert {
 		return nil
@@ -137,7 +155,7 @@ func (d *attempt) adopt(ctx context.Context, session connectors.Session) error {
 	}
 	finder, ok := session.(connectors.CallFinder)
 	if ok {
-		id, found, err := finder.FindCall(ctx, d.in.CallID)
+		id, found, err := finder.FindCall(ctx, d.key())
 		if err != nil {
 			return err
 		}
@@ -146,8 +164,10 @@ func (d *attempt) adopt(ctx context.Context, session connectors.Session) error {
 			return nil
 		}
 	}
-	if !ok || d.idempotency() == connectors.CreateOnly {
-		return &connectors.Error{Class: connectors.Conflict,
+	row := d.lane.Delivery
+	told := row.State == records.DeliveryParked && row.Class == string(connectors.UnknownOutcome)
+	if (!ok || d.idempotency() == connectors.CreateOnly) && !(told && d.in.Force) {
+		return &connectors.Error{Class: connectors.UnknownOutcome, Err: errNoLookup,
 			Public: fmt.Sprintf("A request to %s got no answer, and %s cannot say whether it made the record. Look there, then retry or skip.", d.label(), d.label())}
 	}
 	return nil
@@ -200,18 +220,23 @@ func (d *attempt) link(ctx context.Context, session connectors.Session, party co
 			return true, nil
 		}
 	}
-	return false, d.forgetParty(ctx, err)
+	return false, d.forgetParty(ctx, party, err)
 }
 
 func (d *attempt) remoteIDNow() string { return orElse(d.remoteID, d.lane.Delivery.RemoteID) }
 
 // forgetParty drops a contact that the CRM no longer has; the next attempt looks for the number's contact anew.
-func (d *attempt) forgetParty(ctx context.Context, cause error) error {
+func (d *attempt) forgetParty(ctx context.Context, party connectors.Ref, cause error) error {
 	d.step(stepParty, records.Step{})
 	row, token, err := d.Store.LeaseContact(ctx, d.in.WorkspaceID, d.in.ConnectionID, d.lane.Call.Call.Customer.Number, Lease)
 	if err == nil {
-		err = d.Store.FinishContact(ctx, records.ContactResult{WorkspaceID: d.in.WorkspaceID, DeliveryID: row.ID, Lease: token,
-			State: records.DeliveryWaiting, Text: "The contact is gone from the CRM"})
+		done := records.ContactResult{WorkspaceID: d.in.WorkspaceID, DeliveryID: row.ID, Lease: token,
+			State: records.DeliveryWaiting, Text: "The contact is gone from the CRM"}
+		if row.RemoteID != party.ID {
+			// Another call has found that out before, and has looked for the contact again or is about to.
+			done.State, done.RemoteID, done.Created, done.Text = row.State, row.RemoteID, len(row.Written) > 0, row.Steps[stepParty].Text
+		}
+		err = d.Store.FinishContact(ctx, done)
 	}
 	if held := (*records.LeasedError)(nil); err != nil && !errors.As(err, &held) {
 		return fmt.Errorf("%w: forget the contact: %w", errStore, err)

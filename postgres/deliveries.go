@@ -1,10 +1,12 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -55,7 +57,8 @@ func (db *DB) leaseLane(ctx context.Context, workspaceID, callID, connectionID s
 			coalesce(m.version, 0), coalesce(mc.version, 0),
 			leased.id is not null,
 			d.id, d.state, d.revision, d.remote_id, d.remote_url, d.mapping_version, d.written, d.steps, d.warnings, d.attempt,
-			greatest(d.lease_until, '1970-01-01 00:00:00+00'), coalesce(d.sending_since, '0001-01-01 00:00:00+00'), d.class, d.field, d.reason, d.detail
+			extract(epoch from greatest(d.lease_until, now()) - now())::float8, extract(epoch from now() - d.sending_since)::float8,
+			d.class, d.field, d.reason, d.detail
 		from calls c
 		join sources s on s.id = c.source_id
 		join connections k on k.workspace_id = c.workspace_id and k.id = $3
@@ -76,7 +79,7 @@ func (db *DB) leaseLane(ctx context.Context, workspaceID, callID, connectionID s
 		remoteID, remoteURL    *string
 		version, attempt       *int
 		written, steps, warns  []byte
-		leaseUntil, sending    *time.Time
+		leaseLeft, sendingFor  *float64
 		class, field, why, det *string
 	)
 	k := &lane.Connection
@@ -87,7 +90,7 @@ func (db *DB) leaseLane(ctx context.Context, workspaceID, callID, connectionID s
 		&k.Idempotency, &k.UpdatedAt, &lane.Deleted,
 		&lane.OwnNumber, &lane.MappingVersion, &lane.ContactMappingVersion, &leased,
 		&id, &dState, &dRevision, &remoteID, &remoteURL, &version, &written, &steps, &warns, &attempt,
-		&leaseUntil, &sending, &class, &field, &why, &det)
+		&leaseLeft, &sendingFor, &class, &field, &why, &det)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return lane, records.ErrNotFound
 	}
@@ -98,14 +101,14 @@ func (db *DB) leaseLane(ctx context.Context, workspaceID, callID, connectionID s
 		return lane, errNoLane
 	}
 	if !leased {
-		return lane, &records.LeasedError{Until: *leaseUntil}
+		return lane, &records.LeasedError{Until: time.Now().Add(duration(*leaseLeft))}
 	}
 	k.ID, k.WorkspaceID = connectionID, workspaceID
 	lane.Lease = token
 	lane.Delivery = records.Delivery{
 		ID: *id, WorkspaceID: workspaceID, ConnectionID: connectionID, Object: "call", Key: callID, RecordID: callID,
 		State: *dState, Revision: *dRevision, RemoteID: *remoteID, RemoteURL: *remoteURL, MappingVersion: *version,
-		Attempt: *attempt, SendingSince: *sending, Class: *class, Field: *field, Reason: *why, Detail: *det,
+		Attempt: *attempt, SendingSince: ago(sendingFor), Class: *class, Field: *field, Reason: *why, Detail: *det,
 	}
 	err = errors.Join(
 		json.Unmarshal(state, &lane.Call.Call), json.Unmarshal(config, &k.Config),
@@ -118,6 +121,17 @@ func (db *DB) leaseLane(ctx context.Context, workspaceID, callID, connectionID s
 	return lane, nil
 }
 
+// ago is the time, by this process's clock, so many seconds ago; zero for nil. Only the server knows how much time has
+// passed since it wrote a time of its own.
+func ago(seconds *float64) time.Time {
+	if seconds == nil {
+		return time.Time{}
+	}
+	return time.Now().Add(-duration(*seconds)).UTC()
+}
+
+func duration(seconds float64) time.Duration { return time.Duration(seconds * float64(time.Second)) }
+
 // RenewLease prolongs the lease of a delivery; records.ErrLeaseLost if it is another attempt's by now.
 func (db *DB) RenewLease(ctx context.Context, workspaceID, deliveryID, token string, lease time.Duration) error {
 	return db.whileLeased(ctx, "renew a lease", `
@@ -125,12 +139,31 @@ func (db *DB) RenewLease(ctx context.Context, workspaceID, deliveryID, token str
 		where workspace_id = $1 and id = $2 and attempt_token = $3`, workspaceID, deliveryID, token, lease)
 }
 
-// MarkSending commits that a create is about to be sent. The time of an earlier create without a recorded outcome stays.
+// MarkSending commits that a create is about to be sent. A call that was settled before is open again, and the sweeper's
+// to look after.
 func (db *DB) MarkSending(ctx context.Context, workspaceID, deliveryID, token string) error {
-	return db.whileLeased(ctx, "mark a delivery as sending", `
-		update deliveries set state = 'sending', sending_since = case when state = 'sending' then sending_since else now() end
-		where workspace_id = $1 and id = $2 and attempt_token = $3`, workspaceID, deliveryID, token)
+	var marked int
+	err := db.pool.QueryRow(ctx, `
+		with marked as (
+			update deliveries set state = 'sending', sending_since = now()
+			where workspace_id = $1 and id = $2 and attempt_token = $3
+			returning record_id
+		), reopened as (
+			update calls c set settled_revision = least(c.settled_revision, c.revision - 1), check_at = coalesce(c.check_at, now() + $4)
+			from marked where c.id = marked.record_id and (c.settled_revision >= c.revision or c.check_at is null)
+		)
+		select count(*) from marked`, workspaceID, deliveryID, token, checkAfter).Scan(&marked)
+	if err != nil {
+		return fmt.Errorf("mark a delivery as sending: %w", err)
+	}
+	if marked == 0 {
+		return records.ErrLeaseLost
+	}
+	return nil
 }
+
+// checkAfter is how long after a settled call was opened again the sweeper looks at it, unless it has to look earlier.
+const checkAfter = 5 * time.Minute
 
 // SaveRemote commits the id of a record that was just created.
 func (db *DB) SaveRemote(ctx context.Context, workspaceID, deliveryID, token, remoteID, remoteURL string) error {
@@ -151,28 +184,33 @@ func (db *DB) whileLeased(ctx context.Context, doing, sql string, args ...any) e
 }
 
 // FinishLane records the result of an attempt, gives the lease back and settles the call: its settled revision is the
-// lowest that all its lanes have delivered, skipped or parked.
+// lowest that all its lanes have delivered, skipped or parked; lanes to which its source leads no more do not count.
 func (db *DB) FinishLane(ctx context.Context, r records.LaneResult) error {
-	written, err := json.Marshal(orEmpty(r.Written))
-	if err != nil {
-		return fmt.Errorf("encode what was written: %w", err)
-	}
-	steps, err := json.Marshal(orEmpty(r.Steps))
-	if err != nil {
-		return fmt.Errorf("encode the steps: %w", err)
-	}
 	if r.Warnings == nil {
 		r.Warnings = []string{}
 	}
-	warnings, err := json.Marshal(r.Warnings)
-	if err != nil {
-		return fmt.Errorf("encode the warnings: %w", err)
+	written, err1 := storableJSON(orEmpty(r.Written))
+	steps, err2 := storableJSON(orEmpty(r.Steps))
+	warnings, err3 := storableJSON(r.Warnings)
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return fmt.Errorf("encode a delivery: %w", err)
+	}
+	// A failed delivery must not fail to be recorded for what a CRM or a mapping put into a text.
+	for _, text := range []*string{&r.RemoteID, &r.RemoteURL, &r.Class, &r.Field, &r.Reason, &r.Detail} {
+		*text = storable(*text)
 	}
 	var retryAt *time.Time
 	if !r.RetryAt.IsZero() {
 		retryAt = &r.RetryAt
 	}
 	batch := &pgx.Batch{}
+	// What waits for its connection must not begin to wait after that was resumed, when nobody drains it any more: the
+	// connection's row is locked, so that a resume comes before this or after it.
+	waits := r.State == records.DeliveryParked && (r.Class == "paused" || r.Class == "revoked")
+	if waits {
+		batch.Queue(`select k.status from deliveries d join connections k on k.id = d.connection_id
+			where d.workspace_id = $1 and d.id = $2 for share of k`, r.WorkspaceID, r.DeliveryID)
+	}
 	// The call's row is locked first, so that two lanes that finish at once see each other when they settle it.
 	batch.Queue(`select 1 from calls where workspace_id = $1 and id = $2 for update`, r.WorkspaceID, r.CallID)
 	batch.Queue(`
@@ -181,7 +219,7 @@ func (db *DB) FinishLane(ctx context.Context, r records.LaneResult) error {
 				state = $4, revision = greatest(revision, $5), remote_id = $6, remote_url = $7, mapping_version = $8,
 				written = written || $9::jsonb, steps = steps || $10::jsonb, warnings = $11::jsonb,
 				class = $12, field = $13, reason = $14, detail = $15, retry_at = $16,
-				sending_since = case when $4 = 'sending' then sending_since end,
+				sending_since = case when $20 then sending_since end,
 				lease_until = '-infinity', attempt_token = null, updated_at = now()
 			where workspace_id = $1 and id = $2 and attempt_token = $3
 			returning id)
@@ -189,18 +227,30 @@ func (db *DB) FinishLane(ctx context.Context, r records.LaneResult) error {
 		select $17, $1, id, $5, $18, $12, $14, $15, $19 from done`,
 		r.WorkspaceID, r.DeliveryID, r.Lease, r.State, r.Revision, r.RemoteID, r.RemoteURL, r.MappingVersion,
 		written, steps, warnings, r.Class, r.Field, r.Reason, r.Detail, retryAt,
-		newID(), r.Outcome, r.Duration.Milliseconds())
+		newID(), r.Outcome, r.Duration.Milliseconds(), r.Open)
 	batch.Queue(`
 		update calls c set settled_revision = least(c.revision, l.settled),
-			check_at = case when l.settled >= c.revision then null else c.check_at end
+			check_at = case when l.settled < c.revision then coalesce(c.check_at, greatest(now(), $3) + $4) end
 		from (select coalesce(min(case when d.state in ('done', 'parked', 'skipped') then d.revision else 0 end), 0) as settled
-			from deliveries d join connections k on k.id = d.connection_id
-			where d.workspace_id = $1 and d.record_id = $2 and d.object = 'call' and k.deleted_at is null) l
-		where c.workspace_id = $1 and c.id = $2 and (c.settled_revision < l.settled or c.check_at is not null)`,
-		r.WorkspaceID, r.CallID)
+			from calls o join sources s on s.id = o.source_id
+			join deliveries d on d.record_id = o.id and d.object = 'call'
+			join connections k on k.id = d.connection_id
+			where o.workspace_id = $1 and o.id = $2 and k.deleted_at is null and (s.connections is null or k.id = any(s.connections))) l
+		where c.workspace_id = $1 and c.id = $2
+			and (c.settled_revision <> least(c.revision, l.settled) or (c.check_at is null) <> (l.settled >= c.revision))`,
+		r.WorkspaceID, r.CallID, retryAt, checkAfter)
 	return pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
 		results := tx.SendBatch(ctx, batch)
 		defer results.Close()
+		if waits {
+			var status string
+			if err := results.QueryRow().Scan(&status); err != nil && !errors.Is(err, pgx.ErrNoRows) {
+				return fmt.Errorf("lock the connection: %w", err)
+			}
+			if status == records.ConnectionActive {
+				return records.ErrConnectionActive
+			}
+		}
 		if _, err := results.Exec(); err != nil {
 			return fmt.Errorf("lock the call: %w", err)
 		}
@@ -218,6 +268,47 @@ func (db *DB) FinishLane(ctx context.Context, r records.LaneResult) error {
 	})
 }
 
+// storable is s without what Postgres cannot keep as text: NUL, and bytes that are not UTF-8.
+func storable(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+}
+
+// storableJSON encodes v without escaped NULs, which jsonb cannot keep.
+func storableJSON(v any) ([]byte, error) {
+	data, err := json.Marshal(v)
+	if err != nil || !bytes.Contains(data, []byte(`\u0000`)) {
+		return data, err
+	}
+	out := make([]byte, 0, len(data))
+	for i := 0; i < len(data); i++ {
+		switch {
+		case data[i] != '\\':
+			out = append(out, data[i])
+		case bytes.HasPrefix(data[i:], []byte(`\u0000`)):
+			out = append(out, `\ufffd`...)
+			i += len(`u0000`)
+		default:
+			// Two bytes at once: the second one of an escaped backslash begins no escape.
+			out = append(out, data[i], data[i+1])
+			i++
+		}
+	}
+	return out, nil
+}
+
+// RevokeConnection revokes an active connection whose settings are still those of version, and tells whether it did. A
+// refusal that former credentials earned says nothing about those that were entered since.
+func (db *DB) RevokeConnection(ctx context.Context, workspaceID, id string, version time.Time, reason string) (bool, error) {
+	tag, err := db.pool.Exec(ctx, `
+		update connections set status = 'revoked', status_reason = $4, updated_at = now()
+		where workspace_id = $1 and id = $2 and deleted_at is null and status = 'active' and updated_at = $3`,
+		workspaceID, id, version, storable(reason))
+	if err != nil {
+		return false, fmt.Errorf("revoke a connection: %w", err)
+	}
+	return tag.RowsAffected() == 1, nil
+}
+
 func orEmpty[V any](m map[string]V) map[string]V {
 	if m == nil {
 		return map[string]V{}
@@ -226,7 +317,8 @@ func orEmpty[V any](m map[string]V) map[string]V {
 }
 
 // contactColumns are those of a contact's row. Its key is the phone number: one row per connection and number.
-const contactColumns = `id, state, remote_id, written, steps, coalesce(sending_since, '0001-01-01 00:00:00+00'), updated_at, greatest(lease_until, '1970-01-01 00:00:00+00')`
+const contactColumns = `id, state, remote_id, written, steps, extract(epoch from now() - sending_since)::float8, updated_at,
+	extract(epoch from greatest(lease_until, now()) - now())::float8`
 
 // Contact returns the row of a phone number (E.164) in a connection; records.ErrNotFound if there is none.
 func (db *DB) Contact(ctx context.Context, workspaceID, connectionID, number string) (records.Delivery, error) {
@@ -271,9 +363,12 @@ func (db *DB) LeaseContact(ctx context.Context, workspaceID, connectionID, numbe
 func scanContact(row pgx.Row) (records.Delivery, error) {
 	var d records.Delivery
 	var written, steps []byte
-	if err := row.Scan(&d.ID, &d.State, &d.RemoteID, &written, &steps, &d.SendingSince, &d.UpdatedAt, &d.LeaseUntil); err != nil {
+	var sendingFor *float64
+	var leaseLeft float64
+	if err := row.Scan(&d.ID, &d.State, &d.RemoteID, &written, &steps, &sendingFor, &d.UpdatedAt, &leaseLeft); err != nil {
 		return d, err
 	}
+	d.SendingSince, d.LeaseUntil = ago(sendingFor), time.Now().Add(duration(leaseLeft)).UTC()
 	return d, errors.Join(json.Unmarshal(written, &d.Written), json.Unmarshal(steps, &d.Steps))
 }
 
@@ -283,11 +378,11 @@ func (db *DB) FinishContact(ctx context.Context, r records.ContactResult) error 
 	if r.Created {
 		written = orEmpty(r.Written)
 	}
-	w, err := json.Marshal(written)
+	w, err := storableJSON(written)
 	if err != nil {
 		return fmt.Errorf("encode a contact: %w", err)
 	}
-	steps, err := json.Marshal(map[string]records.Step{"party": {At: time.Now().UTC(), ID: r.RemoteID, Object: "contact", Text: r.Text}})
+	steps, err := storableJSON(map[string]records.Step{"party": {At: time.Now().UTC(), ID: r.RemoteID, Object: "contact", Text: r.Text}})
 	if err != nil {
 		return fmt.Errorf("encode a contact: %w", err)
 	}

@@ -16,6 +16,10 @@ func (e *LeasedError) Error() string {
 // ErrLeaseLost is returned by a store when an attempt wants to record something after its lease went to another one.
 var ErrLeaseLost = errors.New("the delivery's lease is another attempt's")
 
+// ErrConnectionActive is returned by a store for a delivery that is to be put on hold for a connection that is paused or
+// revoked, when that has just been resumed: nobody would drain it.
+var ErrConnectionActive = errors.New("the connection is active again")
+
 // Lane is all that one delivery of a call needs to know, read in one go together with taking the lease.
 type Lane struct {
 	Call CallRow
@@ -37,6 +41,10 @@ type Lane struct {
 	Lease string
 }
 
+// StepAdopted is the step of a delivery that was taken over from a call folded into this one. Its id is that call's, the
+// key under which the record was made.
+const StepAdopted = "adopted"
+
 // LaneResult is what an attempt records at its end; it gives the lease back.
 type LaneResult struct {
 	WorkspaceID string
@@ -44,8 +52,11 @@ type LaneResult struct {
 	CallID      string
 	Lease       string
 	// State is the delivery's new state. Revision is what the lane has settled with it; a retry leaves it unset.
-	State          string
-	Revision       int64
+	State    string
+	Revision int64
+	// Open tells that a create was sent whose outcome is not known, whatever the state: the record has to be looked for
+	// before it is made again.
+	Open           bool
 	RemoteID       string
 	RemoteURL      string
 	MappingVersion int
