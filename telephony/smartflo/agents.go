@@ -94,11 +94,11 @@ func (d *decoder) people(name string) []call.Agent {
 		v = []any{s}
 	}
 	understood := true
-	for _, item := range items(v, agentMembers...) {
-		if len(out) == mostAgents {
-			understood = false
-			break
-		}
+	list := items(v, agentMembers...)
+	if len(list) > mostAgents {
+		list, understood = list[:mostAgents], false
+	}
+	for _, item := range list {
 		switch item := telephony.Embedded(item).(type) {
 		case map[string]any:
 			inner := telephony.NewFields(item)

@@ -246,9 +246,9 @@ func pairs(v any) map[string]any {
 		return v
 	case []any:
 		out := map[string]any{}
-		for _, item := range v {
+		for _, item := range v[:min(len(v), mostColumns)] {
 			m, ok := item.(map[string]any)
-			if !ok || len(out) >= mostColumns {
+			if !ok {
 				continue
 			}
 			f := telephony.NewFields(m)
