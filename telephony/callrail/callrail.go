@@ -102,12 +102,16 @@ func (Provider) Verify(r telephony.Request, s telephony.Settings) error {
 	if err != nil {
 		return fmt.Errorf("header %s is not base64: %w", signatureHeader, telephony.ErrSignature)
 	}
-	h := hmac.New(sha1.New, []byte(key))
-	h.Write(r.Body)
-	if !hmac.Equal(mac, h.Sum(nil)) {
+	if !hmac.Equal(mac, macOf(key, r.Body)) {
 		return fmt.Errorf("header %s was made with another key or for another body: %w", signatureHeader, telephony.ErrSignature)
 	}
 	return nil
+}
+
+func macOf(key string, body []byte) []byte {
+	h := hmac.New(sha1.New, []byte(key))
+	h.Write(body)
+	return h.Sum(nil)
 }
 
 // Reply is success, whatever was sent: CallRail disables webhooks that fail and never repeats one.

@@ -57,11 +57,18 @@ func cases(t testing.TB) []telephonytest.Case {
 		{Name: "empty", Request: post("post-call", nil)},
 		{Name: "get", Request: get},
 		{Name: "no-id", Request: post("post-call", []byte(`{"answered":true}`))},
+		{Name: "pulled-call", Request: pulledRequest(`{"id":"CAL09c8a75d189149a482e881a9590ac1ba","answered":true,"business_phone_number":"+14155550143","customer_city":"San Francisco","customer_country":"US","customer_name":"Ada Example","customer_phone_number":"+14155550134","customer_state":"CA","direction":"inbound","duration":93,"recording":"https://api.callrail.com/v3/a/1/calls/2/recording.json","recording_duration":"93","recording_player":"https://app.callrail.com/calls/2/recording?access_key=aaaa","start_time":"2026-03-01T15:04:05.000+00:00","tracking_phone_number":"+14155550186","voicemail":false,"agent_email":null,"call_type":"answered","company_id":"COM1","tags":["vip"],"note":null,"value":12,"formatted_value":"$12.50","lead_status":"good_lead","transcription":null}`)},
+		{Name: "pulled-call-minimal", Request: pulledRequest(`{"id":444941612}`)},
 		{Name: "not-json", Request: post("post-call", []byte(`{"resource_id":"CAL1",}`))},
 		{Name: "bad-utf8", Request: post("post-call", []byte("{\"resource_id\":\"CAL1\",\"customer_name\":\"\xe9\"}"))},
 		{Name: "form-encoded", Request: form},
 		{Name: "legacy-query", Request: query},
 	}
+}
+
+// pulledRequest is a receipt of a call that was asked for.
+func pulledRequest(body string) telephony.Request {
+	return telephony.Request{Method: telephony.MethodPull, Event: callrail.EventPulledCall, Header: http.Header{}, Body: []byte(body)}
 }
 
 func TestConformance(t *testing.T) {

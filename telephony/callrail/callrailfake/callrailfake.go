@@ -1,5 +1,5 @@
 // Package callrailfake makes the webhooks that CallRail sends, for fake phones and tests: the same fields in the same
-// forms as the vendor's own, with what a caller does not care about filled in.
+// forms as the vendor's own, with what a caller does not care about filled in. API is CallRail's API over such calls.
 package callrailfake
 
 import (
@@ -48,6 +48,8 @@ type Call struct {
 	Company, Zone string
 
 	Answered, Voicemail, Abandoned bool
+	// InProgress is a call that has not ended; only the API tells of it as such.
+	InProgress bool
 	// Recording adds the recording's URLs, with AccessKey in them, and its duration.
 	Recording     bool
 	AccessKey     string
