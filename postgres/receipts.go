@@ -40,10 +40,28 @@ on conflict (receipt_id) do nothing`
 // whose Result.State is set is stored with that result; the others are put in the inbox. An error wrapping
 // records.ErrRefused means that one of the rows cannot be stored, whenever it is tried.
 func (db *DB) InsertReceipts(ctx context.Context, rs []records.Receipt) error {
-	n := len(rs)
-	if n == 0 {
+	if len(rs) == 0 {
 		return nil
 	}
+	args, err := receiptArgs(rs)
+	if err != nil {
+		return err
+	}
+	for range 3 {
+		_, err = db.pool.Exec(ctx, insertReceipts, args...)
+		if !movedDay(err) {
+			break
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("store receipts: %w", storeError(err))
+	}
+	return nil
+}
+
+// receiptArgs are the arguments of insertReceipts.
+func receiptArgs(rs []records.Receipt) ([]any, error) {
+	n := len(rs)
 	var (
 		ids, workspaces, sources = make([]pgtype.UUID, n), make([]pgtype.UUID, n), make([]pgtype.UUID, n)
 		received                 = make([]time.Time, n)
@@ -59,7 +77,7 @@ func (db *DB) InsertReceipts(ctx context.Context, rs []records.Receipt) error {
 		workspaces[i], ok[1] = parseUUID(r.WorkspaceID)
 		sources[i], ok[2] = parseUUID(r.SourceID)
 		if !ok[0] || !ok[1] || !ok[2] {
-			return fmt.Errorf("store receipts: a receipt has no valid ids: %w", records.ErrRefused)
+			return nil, fmt.Errorf("store receipts: a receipt has no valid ids: %w", records.ErrRefused)
 		}
 		received[i], methods[i], events[i], verdict[i] = r.ReceivedAt, r.Method, r.HookEvent, r.Signature
 		queries[i], headers[i], bodies[i] = orNoBytes(r.Query), orNoBytes(r.Headers), orNoBytes(r.Body)
@@ -68,18 +86,7 @@ func (db *DB) InsertReceipts(ctx context.Context, rs []records.Receipt) error {
 			states, reasons, details = append(states, r.Result.State), append(reasons, r.Result.Reason), append(details, r.Result.Detail)
 		}
 	}
-	var err error
-	for range 3 {
-		_, err = db.pool.Exec(ctx, insertReceipts, ids, workspaces, sources, received, methods, events, queries, headers, bodies, verdict,
-			refused, states, reasons, details)
-		if !movedDay(err) {
-			break
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("store receipts: %w", storeError(err))
-	}
-	return nil
+	return []any{ids, workspaces, sources, received, methods, events, queries, headers, bodies, verdict, refused, states, reasons, details}, nil
 }
 
 // movedDay tells that the day of a receipt got its partition just while the receipt was on its way into the default one,

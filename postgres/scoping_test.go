@@ -36,6 +36,10 @@ var unscopedByDesign = map[string]string{
 	"inbox.go":                 "the inbox is claimed across workspaces",
 	"partitions.go":            "partitions hold the receipts of all workspaces",
 	"receipts.go:loadReceipts": "receipts of claimed inbox rows",
+	"pulls.go:ClaimPulls":      "pulls are started across workspaces",
+	"pulls.go:CountPulled":     "receipts of pulls are counted across workspaces",
+	"pulls.go:duePlans":        "sources are planned across workspaces",
+	"pulls.go:DropOldPulls":    "maintenance: time decides, not a request",
 	"resolve.go":               "calls are found by (source, alias), and a source belongs to one workspace",
 }
 

@@ -173,6 +173,73 @@ create index receipt_results_record on receipt_results (record_id, receipt_id) w
 create index receipt_results_trouble on receipt_results (workspace_id, source_id, receipt_id desc)
     where state in ('quarantined', 'rejected');
 
+-- A pull asks a phone system for the calls of a range and stores them as receipts. Its workflow only turns the pages; where
+-- it stands and what came of it is here.
+create table source_pulls (
+    id            uuid primary key,
+    workspace_id  uuid not null references workspaces,
+    source_id     uuid not null references sources,
+    -- manual: somebody asked; recent and daily: by the source's plan.
+    kind          text not null check (kind in ('manual', 'recent', 'daily')),
+    from_at       timestamptz not null,
+    to_at         timestamptz not null,
+    state         text not null default 'queued' check (state in ('queued', 'running', 'done', 'failed')),
+    -- The page to ask for next.
+    cursor        text not null default '',
+    -- Calls that the phone system listed; of these left_out had not ended, repeated were as they had been when pulled
+    -- before, stored became receipts.
+    listed        bigint not null default 0,
+    left_out      bigint not null default 0,
+    repeated      bigint not null default 0,
+    stored        bigint not null default 0,
+    -- What became of the receipts: they made a call, changed one, changed nothing, could not be applied.
+    created       bigint not null default 0,
+    changed       bigint not null default 0,
+    unchanged     bigint not null default 0,
+    troubled      bigint not null default 0,
+    -- The last failure: the sentence, the operator's chain, and when it is tried again.
+    reason        text not null default '',
+    detail        text not null default '',
+    retry_at      timestamptz,
+    -- Until then it is not looked whether its workflow runs.
+    lease_until   timestamptz not null default '-infinity',
+    created_at    timestamptz not null default now(),
+    started_at    timestamptz,
+    finished_at   timestamptz
+);
+create index source_pulls_list on source_pulls (workspace_id, source_id, id desc);
+create index source_pulls_open on source_pulls (source_id, id) where state in ('queued', 'running');
+
+-- Receipts of pulls that have not been counted yet.
+create table pull_receipts (
+    receipt_id    uuid primary key,
+    pull_id       uuid not null,
+    workspace_id  uuid not null,
+    -- The call was there before it was pulled.
+    known         boolean not null
+);
+
+-- What a phone system said of each call when it was pulled last: the same again is not stored again.
+create table pulled_items (
+    source_id     uuid not null,
+    item          text not null,
+    workspace_id  uuid not null,
+    digest        bytea not null,
+    seen_at       timestamptz not null default now(),
+    primary key (source_id, item)
+);
+create index pulled_items_old on pulled_items (seen_at);
+
+-- When a source is pulled next, by its settings; null for never.
+create table source_plans (
+    source_id     uuid primary key references sources,
+    workspace_id  uuid not null,
+    -- When the source's settings were last looked at.
+    checked_at    timestamptz not null,
+    recent_at     timestamptz,
+    daily_at      timestamptz
+);
+
 create table calls (
     id                 uuid primary key,
     workspace_id       uuid not null,
