@@ -106,10 +106,7 @@ func (Provider) Verify(r telephony.Request, s telephony.Settings) error {
 	if secret == "" {
 		return nil
 	}
-	name := strings.TrimSpace(s.Config[configHeader])
-	if name == "" {
-		name = defaultHeader
-	}
+	name := secretName(s)
 	given := strings.TrimSpace(r.Header.Get(name))
 	if strings.EqualFold(name, "Authorization") {
 		if _, credentials, found := strings.Cut(given, " "); found {

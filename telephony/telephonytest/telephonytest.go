@@ -69,6 +69,7 @@ func Run(t *testing.T, p telephony.Provider, cases []Case) {
 	t.Run("info", func(t *testing.T) { checkInfo(t, p) })
 	t.Run("odd requests", func(t *testing.T) { checkOdd(t, p) })
 	t.Run("verify", func(t *testing.T) { checkVerify(t, p) })
+	t.Run("samples", func(t *testing.T) { checkSamples(t, p) })
 	seen := map[string]bool{}
 	for _, c := range cases {
 		require.False(t, seen[c.Name], "two cases are called %s", c.Name)

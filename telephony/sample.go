@@ -1,0 +1,59 @@
+package telephony
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// Sampler is a Provider that can make up a request as its phone system sends it. Administrators send one to see the whole
+// way of a call before anybody has to telephone.
+type Sampler interface {
+	// Sample makes the request of one of the events of Info.Hooks; "" means the one that says most, and the request's Event
+	// is the one that was made. The call, message or form in it is a new one for every moment at, is over then unless the
+	// event is one of a call that goes on, and is TestCustomer's. The request is signed if s has what that needs. It is a
+	// pure function of its arguments. Errors: ErrNoSample for an event that the provider does not know.
+	Sample(event string, at time.Time, s Settings) (Request, error)
+}
+
+// ErrNoSample is wrapped by the error of a Sampler that is asked for an event that it does not know.
+var ErrNoSample = errors.New("there is no sample of this event")
+
+// Who samples are from and to, so that everybody sees that nobody has called. The numbers are of the range that the North
+// American Numbering Plan reserves for fiction (555-0100 to 555-0199); no telephone has them.
+const (
+	TestName     = "callsync test call"
+	TestCustomer = "+12025550143"
+	TestBusiness = "+12025550100"
+)
+
+// TestHeader marks requests that callsync has made itself, with one of the values below. Only callsync's own way into the
+// receiver keeps it: on a request from outside it is taken away, so that nobody can mark a call as a test.
+const TestHeader = "Callsync-Test"
+
+// The values of TestHeader: a test that goes to the CRMs like any other call, and one that does not.
+const (
+	TestDeliver = "deliver"
+	TestOnly    = "only"
+)
+
+// SampleID is a text of n hexadecimal digits, 64 at most, that is another one for every moment.
+func SampleID(at time.Time, n int) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "callsync sample %d", at.UnixNano()))
+	return hex.EncodeToString(sum[:])[:n]
+}
+
+// SampleJSON is a POST of a JSON document, in lines that people can read.
+func SampleJSON(event string, at time.Time, document any) (Request, error) {
+	body, err := json.MarshalIndent(document, "", "  ")
+	if err != nil {
+		return Request{}, fmt.Errorf("encode a sample: %w", err)
+	}
+	return Request{
+		Method: http.MethodPost, Event: event, Header: http.Header{"Content-Type": {"application/json"}}, Body: body, ReceivedAt: at,
+	}, nil
+}
