@@ -37,11 +37,13 @@ func (db *DB) Holds(ctx context.Context, workspaceID string) ([]records.Hold, er
 	return holds, nil
 }
 
-// HeldCalls lists the calls of one hold, or with an empty holdID of one connection, oldest first.
+// HeldCalls lists the calls of one hold, or with an empty holdID all that a connection holds for causes it can be cured
+// of, oldest first.
 func (db *DB) HeldCalls(ctx context.Context, workspaceID, hold, connectionID string) ([]records.HeldCall, error) {
 	sql, arg := ` and `+holdID+` = $2::uuid`, hold
 	if hold == "" {
-		sql, arg = ` and d.connection_id = $2::uuid`, connectionID
+		// What a CRM never answered is not cured by its connection: a person looks there and decides hold by hold.
+		sql, arg = ` and d.connection_id = $2::uuid and d.class <> 'unknown_outcome'`, connectionID
 	}
 	rows, err := db.pool.Query(ctx, `select d.id, d.record_id, d.connection_id `+liveConnections+sql+` and d.record_id is not null order by d.id`, workspaceID, arg)
 	if err != nil {
