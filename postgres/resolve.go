@@ -300,24 +300,28 @@ func (a *application) insertNames(ctx context.Context, groups []*group) error {
 }
 
 // queueMerge moves what belongs to the loser to the winner. Of two deliveries to one connection the winner's stays,
-// unless only the loser's reached the CRM; the other one keeps its remote id and is marked as superseded.
+// unless only the loser's reached the CRM, or may have; the other one keeps its remote id and is marked as superseded.
+// Workers may hold the leases of both. One that has begun a create has said so in the row, which is locked here; one that
+// has not finds its lease gone when it wants to.
 func queueMerge(batch *pgx.Batch, m merge) {
 	batch.Queue(`update call_aliases set call_id = $2 where call_id = $1`, m.loser, m.winner)
 	batch.Queue(`update events set record_id = $2 where record_id = $1 and record_kind = 'call'`, m.loser, m.winner)
 	batch.Queue(`update receipt_results set record_id = $2 where record_id = $1 and record_kind = 'call'`, m.loser, m.winner)
+	batch.Queue(`select 1 from deliveries where record_id in ($1, $2) and object = 'call' order by id for update`, m.loser, m.winner)
 	batch.Queue(`
 		delete from deliveries w using deliveries l
-		where w.record_id = $2::uuid and w.object = 'call' and w.remote_id = '' and w.state <> 'sending' and w.lease_until < now()
-			and l.record_id = $1::uuid and l.object = 'call' and l.connection_id = w.connection_id and (l.remote_id <> '' or l.state = 'sending')`,
+		where w.record_id = $2::uuid and w.object = 'call' and w.remote_id = '' and w.sending_since is null
+			and l.record_id = $1::uuid and l.object = 'call' and l.connection_id = w.connection_id and (l.remote_id <> '' or l.sending_since is not null)`,
 		m.loser, m.winner)
 	batch.Queue(`
 		update deliveries l set key = $2::uuid::text, record_id = $2::uuid, updated_at = now(),
-			steps = l.steps || jsonb_build_object('adopted', jsonb_build_object('at', now(), 'id', $1::uuid::text, 'object', 'call', 'text', 'taken over from a call folded into this one'))
+			steps = jsonb_build_object('adopted', jsonb_build_object('at', now(), 'id', $1::uuid::text, 'object', 'call', 'text', 'taken over from a call folded into this one')) || l.steps
 		where l.record_id = $1::uuid and l.object = 'call'
 			and not exists (select 1 from deliveries w where w.connection_id = l.connection_id and w.object = 'call' and w.key = $2::uuid::text)`,
 		m.loser, m.winner)
 	batch.Queue(`
-		update deliveries set state = 'skipped', class = '', field = '', detail = '', retry_at = null, reason = 'Folded into another call', updated_at = now()
+		update deliveries set state = 'skipped', class = '', field = '', detail = '', retry_at = null, reason = 'Folded into another call',
+			attempt_token = null, lease_until = '-infinity', updated_at = now()
 		where record_id = $1 and object = 'call'`, m.loser)
 	batch.Queue(`update calls set merged_into = $2, signalled_revision = revision, check_at = null where id = $1`, m.loser, m.winner)
 }
