@@ -241,7 +241,7 @@ func TestTooMuchWorkIsUnreadable(t *testing.T) {
 		require.ErrorAs(t, err, &u, expr)
 		require.Equal(t, "mapping, events[0].fields.note", u.Where)
 		require.Contains(t, u.Public, "too much work")
-		require.Less(t, time.Since(began), 5*time.Second)
+		require.Less(t, time.Since(began), 30*time.Second, expr)
 	}
 	// A list that is in many places of another is far larger than the expression that made it.
 	doc := head + "    fields: {lead_fields: 'let a = [1,2,3,4]; let b = [a,a,a,a]; let c = [b,b,b,b]; let d = [c,c,c,c]; let e = [d,d,d,d]; let f = [e,e,e,e]; let g = [f,f,f,f]; let h = [g,g,g,g]; let i = [h,h,h,h]; let j = [i,i,i,i]; {\"x\": [j,j,j,j]}'}\n"
@@ -303,4 +303,25 @@ func FuzzMapping(f *testing.F) {
 		_, err = p.Decode(r, *s)
 		require.Error(t, err)
 	})
+}
+
+func BenchmarkDecode(b *testing.B) {
+	p := generic.New()
+	for name, c := range map[string]struct {
+		s    *telephony.Settings
+		body []byte
+	}{
+		"form": {settings(genericfake.FormMapping), genericfake.FormStatus(talk(), "completed")},
+		"json": {settings(genericfake.JSONMapping), genericfake.JSONCall(talk(), "hangup")},
+	} {
+		r := telephonytest.Post(b, "", string(c.body))
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := p.Decode(r, *c.s); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }

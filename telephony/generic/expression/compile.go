@@ -344,5 +344,5 @@ func compilePattern(source string) (*regexp.Regexp, int, error) {
 		return nil, 0, ValueError("The regular expression is too large.")
 	}
 	re, err := regexp.Compile(source)
-	return re, max(8, len(prog.Inst)/4), err
+	return re, max(32, len(prog.Inst)), err
 }
