@@ -41,8 +41,6 @@ type callRun struct {
 	// latest is the signal that counts; it means nothing until known.
 	latest CallSignal
 	known  bool
-	// force is the highest Force of any signal: a request to deliver now survives a signal that overtook it.
-	force int64
 	// lanes are in the order in which signals first named them. None is ever removed, so that a connection that leaves
 	// and returns is not delivered twice.
 	lanes []*laneRun
@@ -54,8 +52,11 @@ type laneRun struct {
 	Lane
 	// wanted says that the latest signal names the lane.
 	wanted bool
-	// settled is the highest revision that a delivery has settled or given up, forced the highest Force it served.
-	settled, forced int64
+	// settled is the highest revision that a delivery has settled or given up.
+	settled int64
+	// force is the highest Force that any signal asked of the lane, so that a request to deliver now survives a signal
+	// that overtook it, or one for other lanes; forced is the highest that a delivery served.
+	force, forced int64
 	// behindSince is when the lane fell behind the latest signal; zero while it is not.
 	behindSince time.Time
 	// flight is the delivery under way, nil while there is none.
@@ -85,9 +86,8 @@ func (r *callRun) setup(ctx workflow.Context) {
 		return
 	}
 	for _, l := range p.Lanes {
-		r.lanes = append(r.lanes, &laneRun{Lane: Lane{ConnectionID: l.ConnectionID}, settled: l.Settled, forced: l.Forced})
+		r.lanes = append(r.lanes, &laneRun{Lane: Lane{ConnectionID: l.ConnectionID}, settled: l.Settled, force: l.Force, forced: l.Forced})
 	}
-	r.force = p.Force
 	r.accept(ctx, p.Signal)
 }
 
@@ -138,13 +138,11 @@ func (r *callRun) drain(ctx workflow.Context) {
 
 // accept makes s the signal that counts, unless it is older than the one that does.
 func (r *callRun) accept(ctx workflow.Context, s CallSignal) {
-	if s.Force > r.force {
-		r.force = s.Force
+	if s.Force > 0 {
 		for _, named := range s.Lanes {
-			if named.NotForced {
-				// As if the lane had served the request: it keeps to its own time.
-				l := r.lane(named.ConnectionID, s.Force)
-				l.forced = s.Force
+			if !named.NotForced {
+				l := r.lane(named.ConnectionID)
+				l.force = max(l.force, s.Force)
 			}
 		}
 		r.recallUnforced()
@@ -169,7 +167,7 @@ func (r *callRun) accept(ctx workflow.Context, s CallSignal) {
 		l.wanted = false
 	}
 	for _, named := range s.Lanes {
-		l := r.lane(named.ConnectionID, s.Force)
+		l := r.lane(named.ConnectionID)
 		l.Lane, l.wanted = named, true
 		if l.behindSince.IsZero() && l.settled < s.Revision {
 			l.behindSince = now
@@ -177,18 +175,14 @@ func (r *callRun) accept(ctx workflow.Context, s CallSignal) {
 	}
 }
 
-// lane returns the state of a connection's lane and makes it if need be. A lane that is new in a signal without the
-// latest Force was not there when the delivery was asked for, so it keeps to its policy.
-func (r *callRun) lane(connectionID string, force int64) *laneRun {
+// lane returns the state of a connection's lane and makes it if need be.
+func (r *callRun) lane(connectionID string) *laneRun {
 	for _, l := range r.lanes {
 		if l.ConnectionID == connectionID {
 			return l
 		}
 	}
 	l := &laneRun{Lane: Lane{ConnectionID: connectionID}, settled: unsettled}
-	if force < r.force {
-		l.forced = r.force
-	}
 	r.lanes = append(r.lanes, l)
 	return l
 }
@@ -200,7 +194,7 @@ func (r *callRun) readyAt(l *laneRun) (time.Time, bool) {
 	switch {
 	case !l.wanted || l.flight != nil:
 		return time.Time{}, false
-	case l.forced < r.force:
+	case l.forced < l.force:
 		return time.Time{}, true
 	case l.settled >= s.Revision:
 		return time.Time{}, false
@@ -262,11 +256,11 @@ func (r *callRun) start(ctx workflow.Context, l *laneRun) {
 			CallID:       r.in.CallID,
 			ConnectionID: l.ConnectionID,
 			Revision:     r.latest.Revision,
-			Force:        l.forced < r.force,
+			Force:        l.forced < l.force,
 		}),
 		recall:   recall,
 		revision: r.latest.Revision,
-		force:    r.force,
+		force:    l.force,
 	}
 }
 
@@ -302,7 +296,7 @@ func (r *callRun) land(ctx workflow.Context, l *laneRun) {
 // back-off ends. An attempt that is running ends by itself or hears of it from its heartbeat; the next one starts after it.
 func (r *callRun) recallUnforced() {
 	for _, l := range r.lanes {
-		if l.flight != nil && l.flight.force < r.force && l.forced < r.force {
+		if l.flight != nil && l.flight.force < l.force {
 			l.flight.recallOnce()
 		}
 	}
@@ -375,10 +369,10 @@ func (r *callRun) flying() bool {
 // handOver is the input of the run that continues this one.
 func (r *callRun) handOver() CallInput {
 	in := r.in
-	in.Progress = &Progress{Signal: r.latest, Force: r.force}
+	in.Progress = &Progress{Signal: r.latest}
 	for _, l := range r.lanes {
 		in.Progress.Lanes = append(in.Progress.Lanes,
-			LaneProgress{ConnectionID: l.ConnectionID, Settled: l.settled, Forced: l.forced})
+			LaneProgress{ConnectionID: l.ConnectionID, Settled: l.settled, Force: l.force, Forced: l.forced})
 	}
 	return in
 }

@@ -182,6 +182,22 @@ func TestCallSync(t *testing.T) {
 			closed:  m,
 		},
 		{
+			name: "two lanes forced one after the other, while no worker was there",
+			signals: []sent{{0, sig(1, lanes(lane("A"), lane("B"))), false},
+				{m, sig(1, force(60_000), lanes(lane("A"), notForced("B"))), true}, {m, sig(1, force(60_001), lanes(notForced("A"), lane("B"))), false}},
+			want:   []string{"1m0s A", "1m0s B"},
+			timers: 1,
+			closed: m,
+		},
+		{
+			name: "two lanes forced in the same millisecond",
+			signals: []sent{{0, sig(1, lanes(lane("A"), lane("B"))), false},
+				{m, sig(1, force(60_000), lanes(lane("A"), notForced("B"))), false}, {m, sig(1, force(60_000), lanes(notForced("A"), lane("B"))), false}},
+			want:   []string{"1m0s A", "1m0s B"},
+			timers: 1,
+			closed: m,
+		},
+		{
 			name:    "force for one lane leaves the other to its time",
 			signals: []sent{{0, sig(1, lanes(lane("A"), lane("B"))), false}, {m, sig(1, force(60_000), lanes(lane("A"), notForced("B"))), false}},
 			want:    []string{"1m0s A", "20m0s B"},
@@ -310,7 +326,7 @@ func TestContinueAsNew(t *testing.T) {
 
 	var in CallInput
 	require.NoError(t, payloads(next.Input, &in))
-	require.Equal(t, []LaneProgress{{"A", 1, 0}, {"B", unsettled, 0}, {"C", unsettled, 0}}, in.Progress.Lanes)
+	require.Equal(t, []LaneProgress{{"A", 1, 0, 0}, {"B", unsettled, 0, 0}, {"C", unsettled, 0, 0}}, in.Progress.Lanes)
 
 	r = newRig(t, time.Minute, nil)
 	r.env.ExecuteWorkflow(CallSync, in)

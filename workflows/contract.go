@@ -36,15 +36,15 @@ type CallInput struct {
 // Progress is what a run hands to the one that continues it, once its history has grown long.
 type Progress struct {
 	Signal CallSignal     `json:"signal"`
-	Force  int64          `json:"force,omitempty"`
 	Lanes  []LaneProgress `json:"lanes,omitempty"`
 }
 
-// LaneProgress is how far the run had got with one lane: the revision it has settled (-1 for none) and the Force it has
-// served.
+// LaneProgress is how far the run had got with one lane: the revision it has settled (-1 for none), the Force that was
+// asked of it, and the one it has served.
 type LaneProgress struct {
 	ConnectionID string `json:"connection_id"`
 	Settled      int64  `json:"settled"`
+	Force        int64  `json:"force,omitempty"`
 	Forced       int64  `json:"forced,omitempty"`
 }
 
