@@ -31,7 +31,8 @@ build: ## The product's binary, bin/callsync
 
 temporal:
 	@echo "== build the embedded Temporal server (about 4 minutes on 2 cores the first time, then seconds)"
-	@cd $(TEMPORAL) && go vet . && go build -o /dev/null .
+	@mkdir -p .devstack/bin
+	@cd $(TEMPORAL) && go build -buildvcs=false -o ../../.devstack/bin/callsync-temporal . && go vet .
 
 test: fmt-check vet temporal ## Everything: formatting, vet, unit tests and end-to-end tests on a real PostgreSQL and Temporal
 	@echo "== go test ./... (the end-to-end tests start the whole stack)"
@@ -39,7 +40,7 @@ test: fmt-check vet temporal ## Everything: formatting, vet, unit tests and end-
 
 fmt-check:
 	@echo "== gofmt"
-	@files=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
+	@files=$$(gofmt -l .); \
 	if [ -n "$$files" ]; then echo "not formatted, run gofmt -w:"; echo "$$files"; exit 1; fi
 
 vet:
@@ -49,7 +50,7 @@ vet:
 lint: fmt-check vet ## gofmt, go vet, staticcheck, and workflowcheck on the workflows
 	@echo "== staticcheck"
 	@go run $(STATICCHECK) ./...
-	@cd $(TEMPORAL) && go run $(STATICCHECK) .
+	@# Not on the embedded server's module: it would analyse the server's 1,250 packages for our 400 lines.
 	@echo "== workflowcheck"
 	@go run $(WORKFLOWCHECK) $(addprefix -config ,$(wildcard workflows/workflowcheck.config.yaml)) ./workflows/...
 
