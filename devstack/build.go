@@ -84,5 +84,7 @@ func build(ctx context.Context, folder, pkg, name string, first func()) (string,
 		os.Remove(draft)
 		return "", fmt.Errorf("devstack: go build %s in %s: %w\n%s", pkg, cmd.Dir, err, text)
 	}
+	// A rename of two links to one file does nothing, and leaves both.
+	defer os.Remove(draft)
 	return out, os.Rename(draft, out)
 }
