@@ -40,6 +40,7 @@ func (h *Handler) registerAPI(mux *http.ServeMux) {
 	h.huma = humago.NewWithPrefix(inner, apiPrefix, config)
 	h.registerKinds()
 	h.registerSources()
+	h.registerPulls()
 	h.registerConnections()
 	h.registerMappings()
 	h.registerTables()

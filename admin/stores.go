@@ -14,6 +14,7 @@ import (
 type Store interface {
 	Accounts
 	SourceStore
+	PullStore
 	ConnectionStore
 	MappingStore
 	Queries

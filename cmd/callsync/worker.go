@@ -16,8 +16,12 @@ import (
 	"github.com/callsync/callsync/internal/config"
 	"github.com/callsync/callsync/internal/telemetry"
 	"github.com/callsync/callsync/internal/temporalx"
+	"github.com/callsync/callsync/records"
 	"github.com/callsync/callsync/workflows"
 )
+
+// pullConcurrency bounds the pages that are fetched side by side: each may take tens of megabytes.
+const pullConcurrency = 4
 
 // work runs the workflows and the deliveries until ctx ends; then it finishes the attempts under way.
 func work(ctx context.Context) error {
@@ -62,6 +66,7 @@ func work(ctx context.Context) error {
 	workerOptions := temporalx.WorkerOptions{Deployment: p.cfg.Delivery.Deployment, BuildID: telemetry.Build().Revision, OnFatal: fatal}
 	main := temporalx.NewWorker(cl, workflows.TaskQueue, workerOptions)
 	main.RegisterWorkflowWithOptions(workflows.CallSync, workflow.RegisterOptions{Name: workflows.CallSyncName})
+	main.RegisterWorkflowWithOptions(workflows.Reconcile, workflow.RegisterOptions{Name: workflows.ReconcileName})
 	workers := []worker.Worker{main}
 	for _, info := range kinds.Infos() {
 		workerOptions.ActivitiesOnly, workerOptions.Activities = true, p.cfg.Delivery.Concurrency
@@ -69,6 +74,12 @@ func work(ctx context.Context) error {
 		w.RegisterActivityWithOptions(deliveries, activity.RegisterOptions{})
 		workers = append(workers, w)
 	}
+	workerOptions.ActivitiesOnly, workerOptions.Activities = true, pullConcurrency
+	pulls := temporalx.NewWorker(cl, workflows.PullQueue, workerOptions)
+	pulls.RegisterActivityWithOptions(&activities.Pull{
+		Store: p.db, Providers: providers(), Transport: p.transport()(records.Connection{}), Log: p.log,
+	}, activity.RegisterOptions{})
+	workers = append(workers, pulls)
 	for i, w := range workers {
 		if err := w.Start(); err != nil {
 			stopAll(workers[:i])

@@ -39,7 +39,7 @@ var rules = []rule{
 	{of: "telephony/*", may: []string{"telephony", "call", "records", "internal/httpx"}, leaf: true},
 	{of: "connectors", may: []string{"call", "records"}, leaf: true},
 	{of: "connectors/*", may: []string{"connectors", "call", "records", "internal/httpx"}, leaf: true},
-	{of: "activities", may: []string{"call", "connectors", "mappings", "records"}},
+	{of: "activities", may: []string{"call", "connectors", "mappings", "records", "telephony"}},
 	{of: "workflows", may: []string{"activities", "records"}},
 	{of: "ingest", may: []string{"call", "telephony", "workflows", "records", "internal/httpx"}},
 	{of: "postgres", may: []string{"call", "mappings", "records", "internal/secretbox"}},
