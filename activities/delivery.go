@@ -150,6 +150,8 @@ func (d *attempt) run(ctx context.Context) (verdict, error) {
 		return verdict{outcome: Skipped, class: "connection_deleted", reason: "The connection was deleted."}, nil
 	case row.Revision >= revision && !d.in.Force && (row.State == records.DeliveryDone || row.State == records.DeliveryParked || row.State == records.DeliverySkipped):
 		return verdict{outcome: Unchanged}, nil
+	case d.lane.Call.Call.TestOnly():
+		return verdict{outcome: Skipped, class: classTest, reason: "Test call: not delivered"}, nil
 	case conn.Status == records.ConnectionPaused:
 		return verdict{outcome: Parked, class: classPaused, reason: orElse(conn.StatusReason, "The connection is paused. Resume it, and this call goes out.")}, nil
 	case conn.Status == records.ConnectionRevoked:
@@ -189,10 +191,12 @@ func (d *attempt) run(ctx context.Context) (verdict, error) {
 	return verdict{outcome: Done, warnings: append(warnings, more...)}, nil
 }
 
-// Classes of lanes beside those of errors: their record was deleted in the CRM by a human; their connection is paused.
+// Classes of lanes beside those of errors: their record was deleted in the CRM by a human; their connection is paused;
+// their call is a test that no CRM shall get.
 const (
 	classDeleted = "deleted"
 	classPaused  = "paused"
+	classTest    = "test"
 )
 
 // outcomeOpen tells that a create was sent whose outcome is not known: by this attempt, or by an earlier one that this one has

@@ -64,7 +64,9 @@ func (d *Directory) decode(ctx context.Context, r *records.Receipt) records.Verd
 			return records.Verdict{State: records.ReceiptRejected, Reason: reasonBadSignature}
 		}
 	}
-	return readEvents(f, req)
+	v := readEvents(f, req)
+	mark(req.Header, v.Events)
+	return v
 }
 
 func quarantined(reason string, err error) records.Verdict {

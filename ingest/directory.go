@@ -76,23 +76,12 @@ func (d *Directory) feed(ctx context.Context, s records.Source, err error) (f *f
 	if err != nil {
 		return nil, fmt.Errorf("look up own numbers: %w", err)
 	}
-	f.settings = telephony.Settings{
-		Location: time.UTC, DefaultCountry: s.DefaultCountry, OwnNumbers: numbers, Config: s.Config, Secrets: s.Secrets,
-	}
 	if f.provider == nil {
 		return f, nil
 	}
 	info := f.provider.Info()
+	f.settings = telephony.SettingsOf(info, s, numbers)
 	f.expects = telephony.ExpectationsOf(info, s.Config)
-	for _, zone := range []string{s.TimeZone, info.TimeZone} {
-		if zone == "" {
-			continue
-		}
-		if l, err := time.LoadLocation(zone); err == nil {
-			f.settings.Location = l
-			break
-		}
-	}
 	defer func() {
 		// A provider that panics on the settings of one source must not take the process down.
 		if p := recover(); p != nil {

@@ -100,7 +100,13 @@ func splitPath(path string) (provider, token, event string, ok bool) {
 	return provider, token, event, ok
 }
 
+// ServeHTTP answers a request from outside.
 func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	r.Header.Del(telephony.TestHeader)
+	rc.serve(w, r)
+}
+
+func (rc *Receiver) serve(w http.ResponseWriter, r *http.Request) {
 	provider, token, event, ok := splitPath(r.URL.Path)
 	if !ok {
 		rc.unknown(w)
