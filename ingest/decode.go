@@ -20,6 +20,8 @@ const (
 	maxEvents  = 200
 	maxAliases = 32
 	maxName    = 512
+	// maxNames is how many names all events of a receipt may have together: each is locked while it is applied.
+	maxNames = 1000
 )
 
 // applier gives receipts their meaning with what the sources are now. It is good for one round.
@@ -110,10 +112,19 @@ func readEvents(f *feed, req telephony.Request) (v records.Verdict) {
 	case len(d.Events) > maxEvents:
 		return quarantined("The request speaks of too much at once.", fmt.Errorf("%d events", len(d.Events)))
 	}
+	names := map[call.Alias]bool{}
 	for i := range d.Events {
-		if v, ok := checkEvent(&d.Events[i], f); !ok {
+		e := &d.Events[i]
+		if v, ok := checkEvent(e, f); !ok {
 			return v
 		}
+		names[call.Alias{Value: e.ProviderID}] = true
+		for _, a := range e.Aliases {
+			names[a] = true
+		}
+	}
+	if len(names) > maxNames {
+		return quarantined("The request speaks of too many calls at once.", fmt.Errorf("%d names", len(names)))
 	}
 	return records.Verdict{State: records.ReceiptApplied, Events: d.Events}
 }

@@ -66,7 +66,8 @@ func isolate(err error) bool {
 		return true
 	}
 	var pg *pgconn.PgError
-	return errors.As(err, &pg) && strings.HasPrefix(pg.Code, "42")
+	// 53200: what one transaction needs exhausts the server's memory or its table of locks.
+	return errors.As(err, &pg) && (strings.HasPrefix(pg.Code, "42") || pg.Code == "53200")
 }
 
 // errFold marks an error of Applier.Fold.
@@ -122,6 +123,10 @@ func (db *DB) applyOnce(ctx context.Context, limit int, receipt string, how reco
 		}
 		done = a.done
 		done.Claimed = len(ids)
+		if len(a.claimed) < len(ids) {
+			// Some were left for the next round.
+			done.Claimed = limit
+		}
 		return nil
 	})
 	if err != nil {
@@ -169,6 +174,7 @@ func (a *application) run(ctx context.Context) error {
 	if len(a.verdicts) != len(a.receipts) {
 		return fmt.Errorf("decode: %d verdicts for %d receipts", len(a.verdicts), len(a.receipts))
 	}
+	a.cut()
 	if err := a.collect(); err != nil {
 		return err
 	}
@@ -190,6 +196,63 @@ func (a *application) run(ctx context.Context) error {
 		return err
 	}
 	return a.write(ctx)
+}
+
+// maxNames is how many names of calls one transaction locks, for the server's table of locks is small: 6,400 of all
+// transactions by default. One receipt may exceed it alone.
+const maxNames = 2000
+
+// cut leaves the last of the claimed receipts in the inbox for the next round if together they name too many calls.
+func (a *application) cut() {
+	names := 0
+	for i := range a.receipts {
+		for _, e := range a.verdicts[i].Events {
+			names += 1 + len(e.Aliases)
+		}
+		if names > maxNames && i > 0 {
+			for _, r := range a.receipts[i:] {
+				a.claimed = slices.DeleteFunc(a.claimed, func(id string) bool { return id == r.ID })
+			}
+			a.receipts, a.verdicts = a.receipts[:i], a.verdicts[:i]
+			return
+		}
+	}
+}
+
+// maxHistory is how many events a call may have. Each of its receipts folds them all; a call with more is two systems
+// that update each other without end.
+const maxHistory = 5000
+
+// refuse quarantines the claimed receipts that tell of calls with too many events already.
+func (a *application) refuse(full map[aliasKey]bool) {
+	refused := map[string]bool{}
+	for _, e := range a.events {
+		if e.kind == kindCall && slices.ContainsFunc(e.names(), func(n aliasKey) bool { return full[n] }) {
+			refused[e.receipt.ID] = true
+		}
+	}
+	if len(refused) == 0 {
+		return
+	}
+	a.events = slices.DeleteFunc(a.events, func(e *newEvent) bool { return refused[e.receipt.ID] })
+	for i := range a.receipts {
+		if refused[a.receipts[i].ID] {
+			a.verdicts[i] = records.Verdict{State: records.ReceiptQuarantined, Detail: fmt.Sprintf("the call has %d events", maxHistory),
+				Reason: "Too many requests have told of this call already. Look whether two systems update each other without end."}
+		}
+	}
+}
+
+// read are the claimed receipts that could be read: what they say replaces what they said before. Of the others nothing
+// new is known, so what they said stays.
+func (a *application) read() []string {
+	var ids []string
+	for i, v := range a.verdicts {
+		if v.State == records.ReceiptApplied || v.State == records.ReceiptIgnored {
+			ids = append(ids, a.receipts[i].ID)
+		}
+	}
+	return ids
 }
 
 // collect numbers and encodes the events of applied receipts.
@@ -225,7 +288,7 @@ func (a *application) store(ctx context.Context) (map[string][]call.Event, error
 	for _, m := range a.merges {
 		queueMerge(batch, m)
 	}
-	batch.Queue(`delete from events where receipt_id = any($1::uuid[])`, a.claimed)
+	batch.Queue(`delete from events where receipt_id = any($1::uuid[])`, a.read())
 	if len(a.events) > 0 {
 		n := len(a.events)
 		receipts, workspaces, sources := make([]string, n), make([]string, n), make([]string, n)

@@ -114,10 +114,11 @@ func (a *application) resolveCalls(ctx context.Context) error {
 			names = append(names, e.names()...)
 		}
 	}
-	known, replaced, err := a.lockNames(ctx, names)
+	known, full, replaced, err := a.lockNames(ctx, names)
 	if err != nil {
 		return err
 	}
+	a.refuse(full)
 	groups := map[*newEvent]*group{}
 	for _, e := range a.events {
 		if e.kind == kindCall {
@@ -170,9 +171,9 @@ func (a *application) resolveCalls(ctx context.Context) error {
 	return a.insertNames(ctx, winners)
 }
 
-// lockNames takes the locks of all names, then reads which calls have them, and which calls the claimed receipts spoke
-// of before (a replay replaces their events).
-func (a *application) lockNames(ctx context.Context, names []aliasKey) (grouping, []string, error) {
+// lockNames takes the locks of all names, then reads which calls have them, which of the names are of calls that have too
+// many events already, and which calls the claimed receipts spoke of before (a replay replaces their events).
+func (a *application) lockNames(ctx context.Context, names []aliasKey) (known grouping, full map[aliasKey]bool, replaced []string, err error) {
 	slices.SortFunc(names, func(x, y aliasKey) int {
 		return cmp.Or(cmp.Compare(x.source, y.source), cmp.Compare(x.kind, y.kind), cmp.Compare(x.value, y.value))
 	})
@@ -188,26 +189,30 @@ func (a *application) lockNames(ctx context.Context, names []aliasKey) (grouping
 	// In a statement of its own: it sees what the former holders of the locks committed.
 	batch.Queue(`
 		select a.source_id, a.kind, a.value, a.call_id,
-			coalesce((select i.value from call_aliases i where i.call_id = a.call_id and i.kind = 'id' limit 1), '')
+			coalesce((select i.value from call_aliases i where i.call_id = a.call_id and i.kind = 'id' limit 1), ''),
+			(select count(*) from (select from events e where e.record_id = a.call_id and e.record_kind = 'call' limit $4) e) >= $4
 		from unnest($1::uuid[], $2::text[], $3::text[]) as k (source_id, kind, value)
-		join call_aliases a on a.source_id = k.source_id and a.kind = k.kind and a.value = k.value`, sources, kinds, values)
-	batch.Queue(`select distinct record_id from events where receipt_id = any($1::uuid[]) and record_kind = 'call'`, a.claimed)
+		join call_aliases a on a.source_id = k.source_id and a.kind = k.kind and a.value = k.value`, sources, kinds, values, maxHistory)
+	batch.Queue(`select distinct record_id from events where receipt_id = any($1::uuid[]) and record_kind = 'call'`, a.read())
 	results := a.tx.SendBatch(ctx, batch)
 	defer results.Close()
 	if _, err := results.Exec(); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	known, byCall := grouping{}, map[string]*group{}
+	known, full = grouping{}, map[aliasKey]bool{}
+	byCall := map[string]*group{}
 	rows, err := results.Query()
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	var (
 		name     aliasKey
 		callID   string
 		provider string
+		many     bool
 	)
-	_, err = pgx.ForEachRow(rows, []any{&name.source, &name.kind, &name.value, &callID, &provider}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&name.source, &name.kind, &name.value, &callID, &provider, &many}, func() error {
+		full[name] = many
 		g := byCall[callID]
 		if g == nil {
 			g = &group{calls: []string{callID}, id: provider, source: name.source}
@@ -217,16 +222,15 @@ func (a *application) lockNames(ctx context.Context, names []aliasKey) (grouping
 		return nil
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	if rows, err = results.Query(); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	replaced, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return nil, nil, err
+	if replaced, err = pgx.CollectRows(rows, pgx.RowTo[string]); err != nil {
+		return nil, nil, nil, err
 	}
-	return known, replaced, results.Close()
+	return known, full, replaced, results.Close()
 }
 
 // callRow is a row of calls in the pipeline.
