@@ -32,8 +32,8 @@ type PullResult struct {
 	Pause time.Duration `json:"pause,omitempty"`
 }
 
-// Times that bound pulls. PullTimeout is the StartToClose of one page; PullGiveUp is how long after its start a pull that
-// meets failures is ended, which is longer than any daily quota lasts; PullDeadline leaves room for the attempt that ends it.
+// Times that bound pulls. PullTimeout is the StartToClose of one page; PullGiveUp is how long one page is
+// tried before the pull is ended, which is longer than a daily quota lasts; PullDeadline leaves room for the attempt that ends it.
 const (
 	PullTimeout  = 5 * time.Minute
 	PullGiveUp   = 36 * time.Hour
@@ -144,13 +144,13 @@ func (a *Pull) fail(ctx context.Context, pull records.Pull, cause error) (PullRe
 		e = &telephony.PullError{Retry: true, Public: "The calls could not be fetched. callsync asks again.", Err: cause}
 	}
 	a.Log.Warn("a page of calls could not be had", "workspace", pull.WorkspaceID, "source", pull.SourceID, "pull", pull.ID, "retry", e.Retry, "error", e)
-	if began := pull.StartedAt; !e.Retry || !began.IsZero() && a.now().Sub(began) > PullGiveUp {
+	number, since := tries(ctx)
+	if !e.Retry || since > PullGiveUp {
 		if err := a.Store.FailPull(ctx, pull.WorkspaceID, pull.ID, e.Public, e.Error()); err != nil {
 			return PullResult{}, a.storeFailed(ctx, in, err)
 		}
 		return PullResult{Done: true}, nil
 	}
-	number, _ := tries(ctx)
 	delay := pullDelay(e, number)
 	if err := a.Store.NotePull(ctx, pull.WorkspaceID, pull.ID, e.Public, e.Error(), a.now().Add(delay)); err != nil {
 		return PullResult{}, a.storeFailed(ctx, in, err)

@@ -3,9 +3,11 @@ package admin
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
+	"github.com/callsync/callsync/internal/httpx"
 	"github.com/callsync/callsync/records"
 	"github.com/callsync/callsync/telephony"
 )
@@ -119,6 +121,35 @@ func (h *Handler) listPulls(ctx context.Context, p principal, in *pullsIn) (*ans
 		items = append(items, viewPull(r))
 	}
 	return &answer[List[PullView]]{List[PullView]{Items: items, NextCursor: next}}, nil
+}
+
+// checkPullAddress refuses an address that must not be asked.
+func (h *Handler) checkPullAddress(s records.Source) faults {
+	puller, ok := h.Providers[s.Provider].(telephony.Puller)
+	if !ok || s.Config[puller.PullInfo().Address] == "" {
+		return nil
+	}
+	name := puller.PullInfo().Address
+	out := h.checkHosts(map[string]string{name: s.Config[name]})
+	if _, err := httpx.ParseBaseURL(s.Config[name]); err != nil && len(out) == 0 {
+		out.add("config."+name, "This cannot be the address of an API: "+err.Error()+".")
+	}
+	return out
+}
+
+// pullKeyAgain demands the key when it would go to another host: else whoever may edit a source could have it sent to a
+// server of their own.
+func (h *Handler) pullKeyAgain(old, now records.Source, given Settings) error {
+	puller, ok := h.Providers[now.Provider].(telephony.Puller)
+	if !ok {
+		return nil
+	}
+	info := puller.PullInfo()
+	_, again := given[info.Key]
+	if old.Config[info.Address] == now.Config[info.Address] || old.Secrets[info.Key] == "" || again {
+		return nil
+	}
+	return invalid("secrets."+info.Key, fmt.Sprintf("%s changes where the key is sent to, so enter it again: %s is missing.", info.Address, info.Key))
 }
 
 func viewPull(r records.Pull) PullView {

@@ -184,7 +184,7 @@ func (h *Handler) patchSource(ctx context.Context, p principal, in *sourcePatch)
 	if err != nil {
 		return nil, err
 	}
-	b := in.Body
+	old, b := s, in.Body
 	set(&s.Name, b.Name)
 	set(&s.TimeZone, b.TimeZone)
 	set(&s.DefaultCountry, b.DefaultCountry)
@@ -197,6 +197,9 @@ func (h *Handler) patchSource(ctx context.Context, p principal, in *sourcePatch)
 		s.Connections = b.Connections.Value
 	}
 	if err := h.checkSource(ctx, p, &s); err != nil {
+		return nil, err
+	}
+	if err := h.pullKeyAgain(old, s, b.Secrets); err != nil {
 		return nil, err
 	}
 	s.UpdatedAt = h.Now().UTC()
@@ -239,6 +242,7 @@ func (h *Handler) checkSource(ctx context.Context, p principal, s *records.Sourc
 		i := info.Info()
 		out = append(out, checkSettings(i.Label, providerFields(i), s.Config, s.Secrets)...)
 	}
+	out = append(out, h.checkPullAddress(*s)...)
 	if len(s.Connections) > 0 {
 		all, err := h.Store.Connections(ctx, p.WorkspaceID)
 		if err != nil {

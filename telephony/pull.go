@@ -36,6 +36,9 @@ type PullInfo struct {
 	Recent, Daily time.Duration
 	// Pause is the time between two pages, so that others who use the same quota are left some of it.
 	Pause time.Duration
+	// Address is the setting that says where requests go, Key the secret that goes there. Who changes the one has to know
+	// the other.
+	Address, Key string
 }
 
 // PullSetup is what a source's settings say about pulling.

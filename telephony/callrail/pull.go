@@ -72,7 +72,10 @@ func apiSettings() []telephony.Field {
 
 // PullInfo describes CallRail's API.
 func (Provider) PullInfo() telephony.PullInfo {
-	return telephony.PullInfo{Oldest: apiOldest, Settle: apiSettle, Recent: 6 * time.Hour, Daily: 72 * time.Hour, Pause: apiPause}
+	return telephony.PullInfo{
+		Oldest: apiOldest, Settle: apiSettle, Recent: 6 * time.Hour, Daily: 72 * time.Hour, Pause: apiPause,
+		Address: configAPIURL, Key: secretAPIKey,
+	}
 }
 
 // PullSetup tells whether the API can be asked.
