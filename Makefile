@@ -58,7 +58,7 @@ fuzz: ## Every fuzz test for FUZZTIME (20s) each
 	@set -e; grep -rlE '^func Fuzz' --include='*_test.go' . | sort | while read -r file; do \
 	  for name in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]*)\(.*/\1/p' "$$file"); do \
 	    echo "== $$name in $$(dirname "$$file")"; \
-	    go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")"; \
+	    go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$(dirname "$$file")"; \
 	  done; \
 	done
 

@@ -322,7 +322,7 @@ func replyOf(f *feed, req telephony.Request) (reply telephony.Reply) {
 			reply = telephony.Reply{}
 		}
 	}()
-	return f.provider.Reply(req)
+	return telephony.ReplyTo(f.provider, req, f.settings)
 }
 
 // newReceiptID makes the id of a receipt, a UUIDv7 greater than all that this process made before, and the moment it
