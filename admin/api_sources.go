@@ -3,6 +3,7 @@ package admin
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -238,9 +239,19 @@ func (h *Handler) checkSource(ctx context.Context, p principal, s *records.Sourc
 	if s.DefaultCountry != "" && !phonenumbers.GetSupportedRegions()[s.DefaultCountry] {
 		out.add("default_country", "This is no country code. Use two letters such as IN or US.")
 	}
-	if info, ok := h.Providers[s.Provider]; ok {
-		i := info.Info()
+	if provider, ok := h.Providers[s.Provider]; ok {
+		i := provider.Info()
 		out = append(out, checkSettings(i.Label, providerFields(i), s.Config, s.Secrets)...)
+		if checker, ok := provider.(telephony.ConfigChecker); ok {
+			var problems telephony.ConfigProblems
+			if err := checker.CheckConfig(s.Config); errors.As(err, &problems) {
+				for _, one := range problems {
+					out.add("config."+one.Setting, one.Text)
+				}
+			} else if err != nil {
+				return fmt.Errorf("check the settings of a source: %w", err)
+			}
+		}
 	}
 	out = append(out, h.checkPullAddress(*s)...)
 	if len(s.Connections) > 0 {
