@@ -16,6 +16,8 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
+
+	"github.com/callsync/callsync/activities"
 )
 
 // NoOpServer serves HTTP that reads the body and answers 200: what a receiver of webhooks costs without a receiver.
@@ -153,7 +155,11 @@ func floorWorkflow(ctx workflow.Context, c TemporalCost) error {
 			return err
 		}
 	}
-	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute})
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: time.Minute,
+		// As long as the product's: a busy server loses a task now and then, and it is given out again after this.
+		HeartbeatTimeout: activities.HeartbeatTimeout,
+	})
 	for i := range c.Activities {
 		if err := workflow.ExecuteActivity(ctx, "nothing", i == c.Activities-1).Get(ctx, nil); err != nil {
 			return err
