@@ -52,7 +52,9 @@ const (
 	// pullRetry is when a workflow that could not be started is tried again.
 	pullRetry = 30 * time.Second
 	pullBatch = 50
-	pullCount = 1000
+	// pullRounds bounds the batches of one look: a source that was just changed is looked at again.
+	pullRounds = 20
+	pullCount  = 1000
 	// pullMemory is how long pulls and what they read are remembered. It is longer than regular pulls reach back.
 	pullMemory = 60 * 24 * time.Hour
 	// pullGap bounds what a regular pull makes up for after callsync was down or a key did not work; pullOverlap is how
@@ -102,12 +104,13 @@ func (p *Puller) Plan(ctx context.Context) error {
 		}
 	}
 	slices.Sort(ids)
-	for {
+	for range pullRounds {
 		n, err := p.store.PlanPulls(ctx, ids, pullBatch, p.plan)
 		if err != nil || n < pullBatch {
 			return err
 		}
 	}
+	return nil
 }
 
 // plan says when a source is pulled next, and what of it is pulled now.

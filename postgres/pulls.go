@@ -297,9 +297,10 @@ func (db *DB) PlanPulls(ctx context.Context, providers []string, limit int, plan
 					where not exists (select 1 from source_pulls o where o.workspace_id = $2 and o.source_id = $3 and o.kind = $4 and o.state in ('queued', 'running'))`,
 					newID(), s.WorkspaceID, s.ID, p.Kind, p.From, p.To)
 			}
+			// Ten seconds, because a change that waited for this lock bears the time at which it began to wait.
 			batch.Queue(`
-				insert into source_plans (source_id, workspace_id, checked_at, recent_at, daily_at) values ($1, $2, now(), $3, $4)
-				on conflict (source_id) do update set checked_at = now(), recent_at = excluded.recent_at, daily_at = excluded.daily_at`,
+				insert into source_plans (source_id, workspace_id, checked_at, recent_at, daily_at) values ($1, $2, now() - interval '10 seconds', $3, $4)
+				on conflict (source_id) do update set checked_at = excluded.checked_at, recent_at = excluded.recent_at, daily_at = excluded.daily_at`,
 				s.ID, s.WorkspaceID, orNull(next.RecentAt), orNull(next.DailyAt))
 		}
 		n = len(due)
