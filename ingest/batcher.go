@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -178,7 +179,9 @@ func (b *Batcher) take(lastRows int) []*ticket {
 			size += b.pending[n].size
 			n++
 		}
-		batch := b.pending[:n:n]
+		batch := slices.Clone(b.pending[:n])
+		// The queue keeps its array for as long as something waits.
+		clear(b.pending[:n])
 		b.pending = b.pending[n:]
 		if len(b.pending) == 0 {
 			b.pending = nil

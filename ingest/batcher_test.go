@@ -103,6 +103,20 @@ func TestBatcherSharesCommits(t *testing.T) {
 	require.Less(t, len(store.batches), 100)
 }
 
+// What has been taken must not stay in memory behind what still waits.
+func TestTakenReceiptsAreLetGo(t *testing.T) {
+	t.Parallel()
+	b := &Batcher{opts: BatcherOptions{MaxRows: 2, MaxBytes: 1 << 20}}
+	for range 5 {
+		b.pending = append(b.pending, &ticket{Receipt: someReceipt("x"), size: 1})
+	}
+	queue := b.pending
+	require.Len(t, b.take(0), 2)
+	require.Nil(t, queue[0])
+	require.Nil(t, queue[1])
+	require.NotNil(t, queue[2])
+}
+
 func TestPoisonRowFailsAlone(t *testing.T) {
 	t.Parallel()
 	bad := someReceipt("bad")

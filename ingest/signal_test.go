@@ -166,6 +166,33 @@ func TestSweeperAfterTemporalWipe(t *testing.T) {
 	require.WithinDuration(t, time.Now().Add(30*time.Second), *c.checkAt, 10*time.Second, "not the call's fault")
 }
 
+// A lane that waits while its connection is taken from the source would wait for ever.
+func TestSweeperClosesLanesThatAreNoLongerFed(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	other := records.Connection{ID: newUUID(), WorkspaceID: r.source.WorkspaceID, Connector: "webhook", Name: "B"}
+	require.NoError(t, r.db.CreateConnection(t.Context(), other))
+	r.say(ended("c1"))
+	c := r.callBy("id", "c1")
+	r.exec(`update deliveries set state = 'done', revision = 1 where connection_id = $1`, r.crm.ID)
+	r.source.Connections = []string{r.crm.ID}
+	require.NoError(t, r.db.UpdateSource(t.Context(), r.source))
+	r.restart()
+	r.exec(`update calls set check_at = now() - interval '1 second'`)
+	_, err := NewSweeper(r.relay).Sweep(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 1, r.count(`select count(*) from deliveries where connection_id = $1 and state = 'skipped' and reason <> ''`, other.ID))
+	require.Equal(t, 1, r.count(`select count(*) from deliveries where connection_id = $1 and state = 'done'`, r.crm.ID))
+
+	// The source leads there again: the lane is new.
+	r.source.Connections = nil
+	require.NoError(t, r.db.UpdateSource(t.Context(), r.source))
+	r.restart()
+	r.say(recorded("c1"))
+	sent := r.to.of(c.id)
+	require.Len(t, sent[len(sent)-1].Lanes, 2)
+}
+
 func TestStaleCallIsDeliveredAndRecovers(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

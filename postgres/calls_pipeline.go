@@ -148,9 +148,10 @@ func (db *DB) ReleaseSignals(ctx context.Context, callIDs []string, wait time.Du
 }
 
 // DueChecks takes up to limit calls whose look by the sweeper is due and sets the next one: after pause, twice as long
-// each time, within an hour. Those that are settled meanwhile are not looked at again.
+// each time, within an hour. Those that are settled meanwhile are not looked at again. Lanes that still wait for a
+// connection to which the source leads no more are closed: nobody will deliver them.
 func (db *DB) DueChecks(ctx context.Context, limit int, pause time.Duration) ([]records.PendingCall, error) {
-	return db.pending(ctx, "find calls to check", `
+	due, err := db.pending(ctx, "find calls to check", `
 		update calls c set
 			check_count = case when c.settled_revision >= c.revision then 0 else c.check_count + 1 end,
 			check_at = case when c.settled_revision < c.revision
@@ -160,6 +161,23 @@ func (db *DB) DueChecks(ctx context.Context, limit int, pause time.Duration) ([]
 			order by check_at limit $1 for update skip locked) p
 		where c.id = p.id
 		returning `+pendingColumns, limit, pause)
+	if err != nil || len(due) == 0 {
+		return due, err
+	}
+	ids := make([]string, len(due))
+	for i, c := range due {
+		ids[i] = c.ID
+	}
+	_, err = db.pool.Exec(ctx, `
+		update deliveries d set state = 'skipped', reason = 'The source no longer leads to this connection.', class = '', field = '', detail = '',
+			retry_at = null, updated_at = now()
+		from calls c join sources s on s.id = c.source_id
+		where c.id = any($1) and d.record_id = c.id and d.object = 'call' and d.state = 'waiting' and d.sending_since is null
+			and d.lease_until <= now() and not d.connection_id = any(s.connections)`, ids)
+	if err != nil {
+		return due, fmt.Errorf("close lanes: %w", storeError(err))
+	}
+	return due, nil
 }
 
 // CloseStale ends up to limit live calls of which nothing was heard for the stale limit of their source, and returns how

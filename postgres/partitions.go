@@ -25,7 +25,7 @@ const (
 
 // MaintainPartitions makes the partitions of the receipts from today to ahead days on, moves into them what the default
 // partition holds of their days, and drops whole days older than keep (zero keeps all) that hold nothing unapplied,
-// quarantined or rejected. It does nothing while another process is at it.
+// quarantined or rejected; so it does with the rest of the default partition. It does nothing while another process is at it.
 func (db *DB) MaintainPartitions(ctx context.Context, now time.Time, ahead int, keep time.Duration) error {
 	conn, err := db.pool.Acquire(ctx)
 	if err != nil {
@@ -70,6 +70,9 @@ func (db *DB) MaintainPartitions(ctx context.Context, now time.Time, ahead int, 
 			if err := dropPartition(ctx, conn.Conn(), p); err != nil {
 				errs = append(errs, err)
 			}
+		}
+		if err := emptyDefault(ctx, conn.Conn(), now.Add(-keep)); err != nil {
+			errs = append(errs, err)
 		}
 	}
 	return errors.Join(errs...)
@@ -164,6 +167,22 @@ func addPartition(ctx context.Context, conn *pgx.Conn, day time.Time) error {
 	})
 	if err != nil {
 		return fmt.Errorf("make partition %s: %w", name, storeError(err))
+	}
+	return nil
+}
+
+// neededReceipt tells whether receipt r is not applied yet, or in trouble that a person may still put right.
+const neededReceipt = `exists (select 1 from inbox i where i.receipt_id = r.id)
+	or exists (select 1 from receipt_results x join sources s on s.id = x.source_id
+		where x.receipt_id = r.id and x.state in ('quarantined', 'rejected') and s.deleted_at is null)`
+
+// emptyDefault deletes what the default partition holds from before a moment and nobody needs: receipts of days that got
+// no partition of their own in time. What one round leaves is the next one's.
+func emptyDefault(ctx context.Context, conn *pgx.Conn, before time.Time) error {
+	_, err := conn.Exec(ctx, `delete from `+partitionDefault+` where id in (
+		select r.id from `+partitionDefault+` r where r.id < $1 and not (`+neededReceipt+`) limit 10000)`, lowestID(before))
+	if err != nil {
+		return fmt.Errorf("empty the default partition: %w", storeError(err))
 	}
 	return nil
 }

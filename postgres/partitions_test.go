@@ -115,6 +115,30 @@ func TestRetentionKeepsWhatIsStillNeeded(t *testing.T) {
 	require.Equal(t, "receipts_20261201 receipts_default", names(all))
 }
 
+// Days without a partition of their own are kept in the default one, and no longer than others.
+func TestRetentionOfTheDefaultPartition(t *testing.T) {
+	t.Parallel()
+	db, ws, source := partitionDB(t)
+	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	old := now.AddDate(0, 0, -11)
+	unapplied, rejected, applied, young := receiptOf(ws, source, old), receiptOf(ws, source, old), receiptOf(ws, source, old), receiptOf(ws, source, now.AddDate(0, 0, -9))
+	require.NoError(t, db.InsertReceipts(t.Context(), []records.Receipt{unapplied, rejected, applied, young}))
+	for _, sql := range []string{`delete from inbox where receipt_id <> $1`, `insert into receipt_results (receipt_id, workspace_id, source_id, state)
+		select id, workspace_id, source_id, 'rejected' from receipts where id = $1`} {
+		id := unapplied.ID
+		if strings.HasPrefix(sql, "insert") {
+			id = rejected.ID
+		}
+		_, err := db.pool.Exec(t.Context(), sql, id)
+		require.NoError(t, err)
+	}
+	require.NoError(t, db.MaintainPartitions(t.Context(), now, 0, 0))
+	require.Equal(t, 4, countRows(t, db, "receipts_default"), "no limit")
+	require.NoError(t, db.MaintainPartitions(t.Context(), now, 0, 10*24*time.Hour))
+	require.Equal(t, 3, countRows(t, db, "receipts_default"))
+	require.Zero(t, countRows(t, db, "receipts where id = '"+applied.ID+"'"))
+}
+
 // Receipts keep coming in while partitions are made.
 func TestPartitionsUnderLoad(t *testing.T) {
 	t.Parallel()
