@@ -25,12 +25,14 @@ import (
 	"github.com/callsync/callsync/connectors/hubspot"
 	"github.com/callsync/callsync/connectors/hubspot/hubspotfake"
 	"github.com/callsync/callsync/connectors/webhook"
+	"github.com/callsync/callsync/ingest"
 	"github.com/callsync/callsync/internal/pgtest"
 	"github.com/callsync/callsync/internal/secretbox"
 	"github.com/callsync/callsync/postgres"
 	"github.com/callsync/callsync/records"
 	"github.com/callsync/callsync/telephony"
 	"github.com/callsync/callsync/telephony/callrail"
+	"github.com/callsync/callsync/telephony/generic"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m, postgres.Migrate) }
@@ -55,6 +57,7 @@ type fixture struct {
 	// token is of workspace ws; boot is the bootstrap token.
 	ws, token, boot string
 	actions         *actions
+	dir             *ingest.Directory
 	allowPrivate    bool
 }
 
@@ -107,7 +110,7 @@ func newFixture(t *testing.T, options ...func(*admin.Deps)) *fixture {
 
 	// The server's address must be known before the handler is made.
 	f.http = httptest.NewUnstartedServer(nil)
-	deps := admin.Deps{Store: db, Providers: telephony.NewRegistry(callrail.New()), Connectors: connectors.NewRegistry(hubspot.New(), webhook.New()),
+	deps := admin.Deps{Store: db, Providers: telephony.NewRegistry(callrail.New(), generic.New()), Connectors: connectors.NewRegistry(hubspot.New(), webhook.New()),
 		Replayer: f.actions, Resyncer: f.actions, PublicURL: "http://" + f.http.Listener.Addr().String(), Version: "1.2.3",
 		CheckHost: func(host string) error {
 			if strings.HasPrefix(host, "10.") {
@@ -119,6 +122,11 @@ func newFixture(t *testing.T, options ...func(*admin.Deps)) *fixture {
 	for _, o := range options {
 		o(&deps)
 	}
+	quiet := slog.New(slog.DiscardHandler)
+	f.dir = ingest.NewDirectory(db, deps.Providers)
+	batcher := ingest.NewBatcher(db, nil, ingest.BatcherOptions{}, ingest.NewMetrics(nil), quiet, nil)
+	t.Cleanup(func() { require.NoError(t, batcher.Close(context.Background())) })
+	deps.Hooks = ingest.NewReceiver(f.dir, batcher, ingest.ReceiverOptions{}, ingest.NewMetrics(nil), quiet).Tests()
 	h, err := admin.New(deps)
 	require.NoError(t, err)
 	t.Cleanup(h.Close)

@@ -61,6 +61,7 @@ type sourceCard struct {
 	Settings []shownField
 	Feeds    []string
 	Revealed bool
+	ByHand   byHand
 }
 
 // shownSettings are settings by the labels that people know, secrets without their values.
@@ -83,6 +84,7 @@ func shownSettings(fields []field, config map[string]string, secrets map[string]
 
 func (h *Handler) sourceCard(s records.Source, reveal bool) sourceCard {
 	c := sourceCard{Source: s, Label: s.Provider, Hooks: h.hookURLs(s, reveal), Revealed: reveal}
+	c.ByHand = h.byHand(s, c.Hooks)
 	var fields []field
 	if p, ok := h.Providers[s.Provider]; ok {
 		i := p.Info()

@@ -30,6 +30,7 @@ func (h *Handler) registerPages(mux *http.ServeMux) {
 	page("POST /holds/{id}/retry", operator, h.holdRetryForm)
 	page("GET /sources", viewer, h.sourcesPage)
 	page("POST /sources/{id}/rotate-token", admin, h.sourceRotateForm)
+	page("POST /sources/{id}/send-test", operator, h.sourceTestForm)
 	page("GET /connections", viewer, h.connectionsPage)
 	page("POST /connections/{id}/test", operator, h.connectionForm(h.testForm))
 	page("POST /connections/{id}/pause", operator, h.connectionForm(h.pauseForm))
@@ -86,6 +87,8 @@ func (h *Handler) failed(w http.ResponseWriter, r *http.Request, p principal, er
 var flashes = map[string]string{
 	"queued":   "Queued. The call is delivered as soon as a worker is free.",
 	"retried":  "Queued. The calls are delivered in the order in which they were held.",
+	"sent":     "The test call is stored. It shows here in a moment, and its page says when it goes to the CRMs.",
+	"stored":   "The test is stored. Its receipt says what was read in it.",
 	"replayed": "The receipt is read again.",
 	"tested":   "The test has run. Its result is below.",
 	"failed":   "The test has run, and something is not right. See below.",

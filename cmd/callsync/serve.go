@@ -59,8 +59,10 @@ func serve(ctx context.Context) error {
 		Grace: cfg.SweepGrace, Sweep: cfg.SweepInterval, Busy: batcher.Busy,
 	}, in, p.log)
 
+	receiver := ingest.NewReceiver(dir, batcher, ingest.ReceiverOptions{MaxBody: p.cfg.HTTP.MaxBodyBytes}, in, p.log)
 	pages, err := admin.New(admin.Deps{
 		Store: watched{p.db, dir}, Providers: providers(), Connectors: crms(), Replayer: actions{relay}, Resyncer: relay,
+		Hooks:     receiver.Tests(),
 		Transport: p.transport(), CheckHost: p.checkHost(), PublicURL: p.cfg.HTTP.PublicURL,
 		Version: telemetry.Build().Version, Log: p.log,
 	})
@@ -77,7 +79,7 @@ func serve(ctx context.Context) error {
 		return p.db.Ping(ctx)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/hooks/", ingest.NewReceiver(dir, batcher, ingest.ReceiverOptions{MaxBody: p.cfg.HTTP.MaxBodyBytes}, in, p.log))
+	mux.Handle("/hooks/", receiver)
 	mux.Handle("/", pages)
 	failed := make(chan error, 2)
 	operations := mux
