@@ -113,7 +113,8 @@ func (rc *Receiver) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	hash := sha256.Sum256([]byte(token))
-	f, err := rc.dir.byToken.get(r.Context(), hash)
+	// A sender that does not wait for the answer has sent its request all the same. The look-up's own time limit bounds it.
+	f, err := rc.dir.byToken.get(context.WithoutCancel(r.Context()), hash)
 	switch {
 	case errors.Is(err, records.ErrNotFound):
 		rc.unknown(w)
@@ -173,7 +174,7 @@ func (rc *Receiver) receive(w http.ResponseWriter, r *http.Request, f *feed, tok
 	req := telephony.Request{Method: r.Method, Event: event, RawQuery: r.URL.RawQuery, Header: r.Header, Body: body, ReceivedAt: at}
 	err = verify(f, req)
 	if err != nil {
-		if now, lookUp := rc.dir.again(r.Context(), token); lookUp == nil && now != f && now.provider != nil {
+		if now, lookUp := rc.dir.again(context.WithoutCancel(r.Context()), token); lookUp == nil && now != f && now.provider != nil {
 			f, err = now, verify(now, req)
 		}
 	}

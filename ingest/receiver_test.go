@@ -143,6 +143,20 @@ func TestBadSignatureIsKeptAndCapped(t *testing.T) {
 	require.LessOrEqual(t, r.count("select count(*) from receipts where signature = 'bad'")-before, 6)
 }
 
+// Scripts fire a GET and close the line at once: the request is there in full, so it counts.
+func TestSendersThatDoNotWait(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	h := NewReceiver(r.dir, r.batcher(BatcherOptions{}, nil, nil), ReceiverOptions{}, NewMetrics(nil), quiet())
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	for range 20 {
+		r.dir.Forget()
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(gone, http.MethodGet, "/hooks/testphone/"+r.source.Token+"?a=b", nil))
+	}
+	eventually(t, "all are stored", func() bool { return r.count("select count(*) from receipts") == 20 })
+}
+
 func TestReceiverLimits(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -117,3 +117,10 @@ func (p *process) listen(addr string, server *http.Server, failed chan<- error) 
 	}()
 	return server.Shutdown, nil
 }
+
+// stopSoon ends a server whose answers nobody depends on, however slowly they are read.
+func stopSoon(stop func(context.Context) error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	_ = stop(ctx)
+}

@@ -89,7 +89,7 @@ func serve(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		defer func() { _ = stop(context.WithoutCancel(ctx)) }()
+		defer stopSoon(stop)
 	}
 	p.operations(operations, ready)
 

@@ -44,7 +44,7 @@ func work(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		defer func() { _ = stop(context.WithoutCancel(ctx)) }()
+		defer stopSoon(stop)
 	}
 	options, err := p.temporal()
 	if err != nil {
