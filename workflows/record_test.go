@@ -126,9 +126,11 @@ func (s *stage) settled(n int) {
 	}, 20*time.Second, 20*time.Millisecond)
 }
 
-func (s *stage) history() *historypb.History {
+func (s *stage) history() *historypb.History { return s.historyOf(s.id()) }
+
+func (s *stage) historyOf(id string) *historypb.History {
 	h := &historypb.History{}
-	for events := s.client.GetWorkflowHistory(s.t.Context(), s.id(), "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); events.HasNext(); {
+	for events := s.client.GetWorkflowHistory(s.t.Context(), id, "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); events.HasNext(); {
 		e, err := events.Next()
 		if _, missing := errors.AsType[*serviceerror.NotFound](err); missing {
 			return h
