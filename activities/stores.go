@@ -41,4 +41,7 @@ type Store interface {
 	ActiveMapping(ctx context.Context, workspaceID, connectionID, object string) (records.MappingVersion, error)
 	// OwnerFor returns the CRM user an admin assigned to an agent; ok is false where nobody did.
 	OwnerFor(ctx context.Context, workspaceID, connectionID, agentKey string) (ownerID string, ok bool, err error)
+	// DispositionFor returns the CRM's outcome that an admin gave a disposition, whatever its case and white space; ok is
+	// false where nobody did.
+	DispositionFor(ctx context.Context, workspaceID, connectionID, value string) (optionID string, ok bool, err error)
 }

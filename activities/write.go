@@ -9,7 +9,6 @@ import (
 	"maps"
 	"time"
 
-	"github.com/callsync/callsync/call"
 	"github.com/callsync/callsync/connectors"
 	"github.com/callsync/callsync/mappings"
 	"github.com/callsync/callsync/records"
@@ -25,21 +24,18 @@ func (d *attempt) fields(ctx context.Context, session connectors.Session, contac
 		return map[string]any{"revision": d.lane.Call.Call.Revision}, nil, nil
 	}
 	d.lane.MappingVersion = version
-	var options []mappings.Option
-	if lister, ok := session.(connectors.DispositionLister); ok && d.lane.Call.Call.Disposition != (call.Disposition{}) {
-		list, err := lister.Dispositions(ctx)
-		if err != nil {
-			return nil, nil, err
-		}
-		for _, o := range list {
-			options = append(options, mappings.Option{ID: o.ID, Label: o.Label})
-		}
+	options, warning, err := d.dispositions(ctx, session)
+	if err != nil {
+		return nil, nil, err
 	}
 	r, err := p.Apply(d.mappingInput(contactID, ownerID, options))
 	if err != nil {
 		return nil, nil, mappingError(err)
 	}
 	var warnings []string
+	if warning != "" {
+		warnings = append(warnings, warning)
+	}
 	for _, w := range r.Warnings {
 		warnings = append(warnings, w.Target+": "+w.Text)
 	}

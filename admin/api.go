@@ -45,6 +45,7 @@ func (h *Handler) registerAPI(mux *http.ServeMux) {
 	h.registerConnections()
 	h.registerMappings()
 	h.registerTables()
+	h.registerDispositions()
 	h.registerCalls()
 	h.registerRecords()
 	h.registerReceipts()

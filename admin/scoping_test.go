@@ -38,7 +38,9 @@ func TestNoRouteCrossesWorkspaces(t *testing.T) {
 	bodies := map[string]string{
 		"PATCH /sources/{id}": `{"name": "stolen"}`, "PATCH /connections/{id}": `{"name": "stolen"}`,
 		"PUT /connections/{id}/owners":            `{"items": []}`,
+		"PUT /connections/{id}/dispositions":      `{"items": []}`,
 		"PUT /connections/{id}/mappings/{object}": `{"document": {"format": 1, "object": "call", "fields": [{"target": "hs_call_title", "value": {"const": "stolen"}}]}}`,
+		"POST /sources/{id}/pull":                 `{"from": "2026-01-01T00:00:00Z"}`,
 		"PUT /own-numbers":                        `{"items": []}`,
 		"POST /sources":                           `{"provider": "callrail", "name": "x", "connections": ["` + connection + `"]}`,
 		"POST /connections":                       `{"connector": "nobody"}`,
@@ -130,7 +132,7 @@ func (f *fixture) everything(ids map[string]string) string {
 	f.t.Helper()
 	var b strings.Builder
 	for _, path := range []string{"/sources", "/connections", "/own-numbers", "/holds", "/messages", "/forms", "/calls",
-		"/connections/" + ids["/connections/"] + "/owners", "/connections/" + ids["/connections/"] + "/mappings/call/versions"} {
+		"/connections/" + ids["/connections/"] + "/owners", "/connections/" + ids["/connections/"] + "/dispositions", "/connections/" + ids["/connections/"] + "/mappings/call/versions"} {
 		b.WriteString(f.must(200, "GET", path, "").Raw)
 	}
 	for _, t := range f.must(200, "GET", "/tokens", "").items() {

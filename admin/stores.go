@@ -61,6 +61,8 @@ type ConnectionStore interface {
 	DeleteConnection(ctx context.Context, workspaceID, id string) error
 	Owners(ctx context.Context, workspaceID, connectionID string) ([]records.Owner, error)
 	PutOwners(ctx context.Context, workspaceID, connectionID string, owners []records.Owner) error
+	Dispositions(ctx context.Context, workspaceID, connectionID string) ([]records.Disposition, error)
+	PutDispositions(ctx context.Context, workspaceID, connectionID string, all []records.Disposition) error
 }
 
 // MappingStore keeps the versions of mappings.

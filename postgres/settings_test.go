@@ -346,6 +346,35 @@ func TestOwnNumbersAndOwners(t *testing.T) {
 	require.Empty(t, owners)
 }
 
+func TestDispositions(t *testing.T) {
+	t.Parallel()
+	r := newSettingsRig(t)
+	c := r.newConnection()
+	require.NoError(t, r.CreateConnection(r.ctx, c))
+	require.NoError(t, r.PutDispositions(r.ctx, r.ws, c.ID, []records.Disposition{
+		{Value: "Not  Interested", OptionID: "1"}, {Value: "Call back", OptionID: "2"}, {Value: "CALL  BACK", OptionID: "3"},
+	}))
+	all, err := r.Dispositions(r.ctx, r.ws, c.ID)
+	require.NoError(t, err)
+	require.Equal(t, []records.Disposition{{Value: "CALL  BACK", OptionID: "3"}, {Value: "Not  Interested", OptionID: "1"}}, all)
+	option, ok, err := r.DispositionFor(r.ctx, r.ws, c.ID, " not interested ")
+	require.NoError(t, err)
+	require.True(t, ok)
+	require.Equal(t, "1", option)
+	for _, miss := range []struct{ ws, value string }{{r.ws, "interested"}, {r.ws, ""}, {r.other, "Not Interested"}} {
+		_, ok, err = r.DispositionFor(r.ctx, miss.ws, c.ID, miss.value)
+		require.NoError(t, err)
+		require.False(t, ok, miss.value)
+	}
+	all, err = r.Dispositions(r.ctx, r.other, c.ID)
+	require.NoError(t, err)
+	require.Empty(t, all)
+	require.NoError(t, r.PutDispositions(r.ctx, r.ws, c.ID, nil))
+	all, err = r.Dispositions(r.ctx, r.ws, c.ID)
+	require.NoError(t, err)
+	require.Empty(t, all)
+}
+
 // Whatever a request of one workspace does with ids of another one, it finds nothing and changes nothing.
 func TestWorkspacesAreApart(t *testing.T) {
 	t.Parallel()
@@ -382,6 +411,7 @@ func TestWorkspacesAreApart(t *testing.T) {
 			"AddMappingVersion":   second(r.AddMappingVersion(r.ctx, ws, mapping)),
 			"ActivateMapping":     r.ActivateMapping(r.ctx, ws, c.ID, "call", 1),
 			"PutOwners":           r.PutOwners(r.ctx, ws, c.ID, []records.Owner{{AgentKey: "x", OwnerID: "1"}}),
+			"PutDispositions":     r.PutDispositions(r.ctx, ws, c.ID, []records.Disposition{{Value: "x", OptionID: "1"}}),
 			"UserByID":            second(r.UserByID(r.ctx, ws, u.ID)),
 			"CreateSession":       r.CreateSession(r.ctx, []byte("h"), u.ID, ws, time.Now().Add(time.Hour)),
 			"DeleteAPIToken":      r.DeleteAPIToken(r.ctx, ws, token.ID),

@@ -105,6 +105,17 @@ create table connection_owners (
     primary key (connection_id, agent_key)
 );
 
+create table connection_dispositions (
+    connection_id  uuid not null references connections,
+    workspace_id   uuid not null references workspaces,
+    -- The phone system's disposition in lower case with single spaces; value is as the admin wrote it.
+    value_key      text not null,
+    value          text not null,
+    -- The outcome's id in the CRM.
+    option_id      text not null,
+    primary key (connection_id, value_key)
+);
+
 create table mappings (
     connection_id  uuid not null references connections,
     object         text not null,
