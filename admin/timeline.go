@@ -13,7 +13,7 @@ import (
 
 // kindNames say what an event's kind means.
 var kindNames = map[call.Kind]string{
-	call.CallRinging: "Ringing", call.CallRouted: "Routed", call.CallAnswered: "Answered", call.CallDTMF: "Digits pressed",
+	call.CallPulled: "Asked of the phone system", call.CallRinging: "Ringing", call.CallRouted: "Routed", call.CallAnswered: "Answered", call.CallDTMF: "Digits pressed",
 	call.CallAgentDialed: "Agent dialled", call.CallAgentMissed: "Agent did not answer", call.CallEnded: "Final report",
 	call.CallUpdated: "Updated", call.DispositionSet: "Disposition set", call.RecordingArrived: "Recording available",
 }
