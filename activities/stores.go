@@ -18,7 +18,8 @@ type Store interface {
 	// MarkSending commits that a create is about to be sent, before it is. From then on the outcome is open until
 	// something else is recorded. Errors: records.ErrLeaseLost.
 	MarkSending(ctx context.Context, workspaceID, deliveryID, token string) error
-	// SaveRemote commits the id of a record that was just created. Errors: records.ErrLeaseLost.
+	// SaveRemote commits the id of a record that was just created, also for an attempt that has lost its lease, unless
+	// the row knows better. Errors: records.ErrLeaseLost.
 	SaveRemote(ctx context.Context, workspaceID, deliveryID, token, remoteID, remoteURL string) error
 	// FinishLane records an attempt's result, gives the lease back and settles the call when all its lanes are.
 	// Errors: records.ErrLeaseLost, records.ErrConnectionActive.

@@ -108,7 +108,7 @@ func (d *attempt) write(ctx context.Context, session connectors.Session, fields 
 	}
 	if w.RemoteID == "" && d.idempotency() != connectors.KeyedUpsert {
 		// Without a key in the CRM our row is the only one that knows the record: it is committed before anything else.
-		if err := d.Store.SaveRemote(context.WithoutCancel(ctx), d.in.WorkspaceID, row.ID, d.lane.Lease, d.remoteID, d.remoteURL); err != nil {
+		if err := d.saveRemote(context.WithoutCancel(ctx)); err != nil {
 			return false, nil, fmt.Errorf("%w: save the record's id: %w", errStore, err)
 		}
 	}
@@ -116,6 +116,17 @@ func (d *attempt) write(ctx context.Context, session connectors.Session, fields 
 		warnings = append(warnings, warn.Field+": "+warn.Text)
 	}
 	return false, warnings, nil
+}
+
+// saveRemote tries for some seconds: without the id nobody may ever know of the record again.
+func (d *attempt) saveRemote(ctx context.Context) error {
+	for wait := 200 * time.Millisecond; ; wait *= 2 {
+		err := d.Store.SaveRemote(ctx, d.in.WorkspaceID, d.lane.Delivery.ID, d.lane.Lease, d.remoteID, d.remoteURL)
+		if err == nil || errors.Is(err, records.ErrLeaseLost) || wait > 5*time.Second {
+			return err
+		}
+		time.Sleep(wait)
+	}
 }
 
 // conflict is what to do after the CRM has refused a create because it has such a record: go on with it if it is ours,

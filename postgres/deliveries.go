@@ -165,11 +165,13 @@ func (db *DB) MarkSending(ctx context.Context, workspaceID, deliveryID, token st
 // checkAfter is how long after a settled call was opened again the sweeper looks at it, unless it has to look earlier.
 const checkAfter = 5 * time.Minute
 
-// SaveRemote commits the id of a record that was just created.
+// SaveRemote commits the id of a record that was just created. An attempt that has lost its lease is heard as well while
+// the outcome of its create is open: it is the only one who knows.
 func (db *DB) SaveRemote(ctx context.Context, workspaceID, deliveryID, token, remoteID, remoteURL string) error {
 	return db.whileLeased(ctx, "save a record's id", `
-		update deliveries set remote_id = $4, remote_url = $5, state = 'waiting', sending_since = null
-		where workspace_id = $1 and id = $2 and attempt_token = $3`, workspaceID, deliveryID, token, remoteID, remoteURL)
+		update deliveries set remote_id = $4, remote_url = $5, sending_since = null,
+			state = case when attempt_token = $3 or state = 'sending' then 'waiting' else state end
+		where workspace_id = $1 and id = $2 and (attempt_token = $3 or remote_id = '' and sending_since is not null)`, workspaceID, deliveryID, token, remoteID, remoteURL)
 }
 
 func (db *DB) whileLeased(ctx context.Context, doing, sql string, args ...any) error {
