@@ -58,7 +58,6 @@ type fixture struct {
 	ws, token, boot string
 	actions         *actions
 	dir             *ingest.Directory
-	allowPrivate    bool
 }
 
 // actions takes notes of what the relay would be asked for.

@@ -11,6 +11,7 @@ import (
 // RefusePrivateHost refuses what is plainly inside somebody's network: a private, loopback or reserved address, and names
 // that stand for one. Names that resolve to one are refused when a connection is dialled, because DNS may change.
 func RefusePrivateHost(host string) error {
+	//lint:ignore ST1005 people read it as it is
 	refused := errors.New("This host is inside a private network, which this callsync does not allow (CALLSYNC_ALLOW_PRIVATE_HOSTS).")
 	host = strings.TrimSuffix(strings.ToLower(host), ".")
 	if ip, err := netip.ParseAddr(host); err == nil {

@@ -16,7 +16,7 @@ func TestSignallerStartsOrWakesTheRunOfTheCall(t *testing.T) {
 	c := &mocks.Client{}
 	c.On("SignalWithStartWorkflow", mock.Anything, "call/w/s/c", SignalCall, sig(1),
 		mock.MatchedBy(func(o client.StartWorkflowOptions) bool {
-			return o.TaskQueue == TaskQueue && o.WorkflowExecutionTimeout == 0 && o.SearchAttributes == nil
+			return o.TaskQueue == TaskQueue && o.WorkflowExecutionTimeout == 0 && o.TypedSearchAttributes.Size() == 0
 		}), CallSyncName, in).Return(nil, nil).Once()
 	require.NoError(t, Signaller{Client: c}.SignalCall(t.Context(), in, sig(1)))
 	c.AssertExpectations(t)
