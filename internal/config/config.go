@@ -74,7 +74,7 @@ type Intake struct {
 	SpoolMaxBytes     int64         `envconfig:"CALLSYNC_SPOOL_MAX_BYTES" default:"1073741824" min:"1048576" desc:"Most bytes of that directory"`
 	RetentionDays     int           `envconfig:"CALLSYNC_RECEIPT_RETENTION_DAYS" default:"90" min:"1" max:"3650" desc:"Days that raw webhooks are kept. Days with unapplied or quarantined ones are kept longer."`
 	RelayBatch        int           `envconfig:"CALLSYNC_RELAY_BATCH" default:"200" min:"1" max:"5000" desc:"Webhooks applied in one go"`
-	RelayWorkers      int           `envconfig:"CALLSYNC_RELAY_WORKERS" default:"4" min:"1" max:"64" desc:"Batches applied side by side"`
+	RelayWorkers      int           `envconfig:"CALLSYNC_RELAY_WORKERS" default:"1" min:"1" max:"64" desc:"Batches applied side by side. One applies some 2,000 webhooks a second; more take processor time from taking webhooks in."`
 	SignalConcurrency int           `envconfig:"CALLSYNC_SIGNAL_CONCURRENCY" default:"16" min:"1" max:"512" desc:"Signals to Temporal under way at once"`
 	SweepInterval     time.Duration `envconfig:"CALLSYNC_SWEEP_INTERVAL" default:"30s" min:"100ms" max:"1h" desc:"How often calls are looked for that nobody is taking care of"`
 	SweepGrace        time.Duration `envconfig:"CALLSYNC_SWEEP_GRACE" default:"2m" min:"1s" max:"24h" desc:"How late a call must be before it is signalled again"`
