@@ -197,7 +197,7 @@ func (b *bench) calls() error {
 	if r := b.send(calls, 2000); r.Failed > 0 {
 		return fmt.Errorf("%d of %d webhooks were refused", r.Failed, n)
 	}
-	if err := b.delivered(before + n); err != nil {
+	if err := b.delivered(start, before, n); err != nil {
 		return err
 	}
 	rate := float64(n) / time.Since(start).Seconds()
@@ -216,11 +216,18 @@ func (b *bench) calls() error {
 	return nil
 }
 
-// delivered waits until the CRM has so many calls and nothing is under way.
-func (b *bench) delivered(want int) error {
+// delivered waits until the CRM has n calls more than before, and says when which part of them was there: a few that were
+// lost under way and sent again make the end long.
+func (b *bench) delivered(start time.Time, before, n int) error {
+	want := before + n
+	marks := []int{50, 90, 99}
 	last, lastChange := -1, time.Now()
 	for {
 		have := b.crm.State(false).Counts.Calls
+		for len(marks) > 0 && (have-before)*100 >= marks[0]*n {
+			b.say("%d%% of the calls were in the CRM after %.1f s", marks[0], time.Since(start).Seconds())
+			marks = marks[1:]
+		}
 		if have >= want {
 			return nil
 		}
