@@ -230,14 +230,18 @@ func (db *DB) FinishLane(ctx context.Context, r records.LaneResult) error {
 		r.WorkspaceID, r.DeliveryID, r.Lease, r.State, r.Revision, r.RemoteID, r.RemoteURL, r.MappingVersion,
 		written, steps, warnings, r.Class, r.Field, r.Reason, r.Detail, retryAt,
 		newID(), r.Outcome, r.Duration.Milliseconds(), r.Open)
+	// The lanes are read first and by themselves: without statistics of the tables the planner would come by way of the
+	// connections and read all deliveries of each.
 	batch.Queue(`
+		with lanes as materialized (
+			select connection_id, case when state in ('done', 'parked', 'skipped') then revision else 0 end as settled
+			from deliveries where workspace_id = $1 and record_id = $2 and object = 'call')
 		update calls c set settled_revision = least(c.revision, l.settled),
 			check_at = case when l.settled < c.revision then coalesce(c.check_at, greatest(now(), $3) + $4) end
-		from (select coalesce(min(case when d.state in ('done', 'parked', 'skipped') then d.revision else 0 end), 0) as settled
-			from calls o join sources s on s.id = o.source_id
-			join deliveries d on d.record_id = o.id and d.object = 'call'
-			join connections k on k.id = d.connection_id
-			where o.workspace_id = $1 and o.id = $2 and k.deleted_at is null and (s.connections is null or k.id = any(s.connections))) l
+		from (select coalesce(min(d.settled), 0) as settled
+			from lanes d join connections k on k.id = d.connection_id
+			cross join (select s.connections from calls o join sources s on s.id = o.source_id where o.workspace_id = $1 and o.id = $2) fed
+			where k.deleted_at is null and (fed.connections is null or k.id = any(fed.connections))) l
 		where c.workspace_id = $1 and c.id = $2
 			and (c.settled_revision <> least(c.revision, l.settled) or (c.check_at is null) <> (l.settled >= c.revision))`,
 		r.WorkspaceID, r.CallID, retryAt, checkAfter)
