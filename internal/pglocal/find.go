@@ -74,7 +74,7 @@ func candidates() []string {
 		}
 		dirs = append(dirs, filepath.Dir(path))
 	}
-	for _, pattern := range []string{
+	patterns := []string{
 		"/usr/lib/postgresql/*/bin",         // Debian, Ubuntu
 		"/usr/pgsql-*/bin",                  // packages of postgresql.org for Red Hat
 		"/usr/libexec/postgresql*",          // Alpine
@@ -82,10 +82,14 @@ func candidates() []string {
 		"/usr/local/pgsql/bin",              // built from source
 		"/opt/homebrew/opt/postgresql*/bin", // Homebrew on Apple silicon
 		"/usr/local/opt/postgresql*/bin",    // Homebrew on Intel
-		"/home/linuxbrew/.linuxbrew/opt/postgresql*/bin",
-		"/opt/local/lib/postgresql*/bin", // MacPorts
+		"/opt/local/lib/postgresql*/bin",    // MacPorts
 		"/Applications/Postgres.app/Contents/Versions/*/bin",
-	} {
+	}
+	// Homebrew elsewhere, as on Linux, says where in the environment of every shell it is set up in.
+	if prefix := os.Getenv("HOMEBREW_PREFIX"); prefix != "" {
+		patterns = append(patterns, filepath.Join(prefix, "opt/postgresql*/bin"))
+	}
+	for _, pattern := range patterns {
 		matches, _ := filepath.Glob(pattern)
 		dirs = append(dirs, matches...)
 	}
