@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/callsync/callsync/internal/exprkit"
 )
 
 // Program is a compiled document. It is safe for concurrent use.
@@ -282,7 +284,7 @@ func (w *row) sentence(err error) string {
 func (w *row) apply(r *run) (value any, skipped string, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			value, skipped, err = nil, "", errors.New("row panicked: "+fault(p))
+			value, skipped, err = nil, "", errors.New("row panicked: "+exprkit.Fault(p))
 		}
 	}()
 	if w.when != nil {

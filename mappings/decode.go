@@ -1,11 +1,7 @@
 package mappings
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"math"
 	"slices"
@@ -13,6 +9,9 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/callsync/callsync/internal/doctree"
+	"github.com/callsync/callsync/internal/exprkit"
 )
 
 // Parse reads a document in YAML or JSON and checks it wholly. The error is a Problems with everything that is wrong; the
@@ -52,92 +51,13 @@ func decodeLines(data []byte) (doc Document, lines []int, problems Problems) {
 	if len(data) > maxDocument {
 		return doc, nil, Problems{{Text: fmt.Sprintf("The document has %d bytes; %d is the most.", len(data), maxDocument)}}
 	}
-	root, err := parseTree(data)
+	root, err := doctree.Parse(data)
 	if err != nil {
 		return doc, nil, Problems{{Text: "This is neither YAML nor JSON: " + err.Error() + "."}}
 	}
 	d := &decoder{}
 	d.document(root, &doc)
 	return doc, d.lines, d.problems
-}
-
-// parseTree reads both forms into one tree. JSON has its own reader because YAML reads its escapes otherwise.
-func parseTree(data []byte) (root *yaml.Node, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			root, err = nil, errors.New("the text cannot be read")
-		}
-	}()
-	if trimmed := bytes.TrimLeft(data, " \t\r\n"); len(trimmed) > 0 && trimmed[0] == '{' && json.Valid(trimmed) {
-		return parseJSON(data)
-	}
-	dec := yaml.NewDecoder(bytes.NewReader(data))
-	var doc yaml.Node
-	if err := dec.Decode(&doc); err != nil {
-		if errors.Is(err, io.EOF) {
-			return nil, errors.New("it is empty")
-		}
-		return nil, errors.New(strings.TrimPrefix(err.Error(), "yaml: "))
-	}
-	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return nil, errors.New("it holds more than one document")
-	}
-	if doc.Kind == yaml.DocumentNode && len(doc.Content) == 1 {
-		return doc.Content[0], nil
-	}
-	return nil, errors.New("it is empty")
-}
-
-// maxDepth bounds the nesting of a document; the format itself needs 7 levels.
-const maxDepth = 32
-
-func parseJSON(data []byte) (*yaml.Node, error) {
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber()
-	line, at := 1, 0
-	var value func(depth int) (*yaml.Node, error)
-	value = func(depth int) (*yaml.Node, error) {
-		if depth > maxDepth {
-			return nil, errors.New("it is nested too deeply")
-		}
-		tok, err := dec.Token()
-		if err != nil {
-			return nil, err
-		}
-		end := int(dec.InputOffset())
-		line += bytes.Count(data[at:end], []byte{'\n'})
-		at = end
-		n := &yaml.Node{Kind: yaml.ScalarNode, Line: line}
-		switch tok := tok.(type) {
-		case json.Delim:
-			n.Kind, n.Tag = yaml.SequenceNode, "!!seq"
-			if tok == '{' {
-				n.Kind, n.Tag = yaml.MappingNode, "!!map"
-			}
-			for dec.More() {
-				child, err := value(depth + 1)
-				if err != nil {
-					return nil, err
-				}
-				n.Content = append(n.Content, child)
-			}
-			_, err = dec.Token()
-			return n, err
-		case string:
-			n.Tag, n.Value = "!!str", tok
-		case json.Number:
-			n.Tag, n.Value = "!!float", tok.String()
-			if _, err := tok.Int64(); err == nil {
-				n.Tag = "!!int"
-			}
-		case bool:
-			n.Tag, n.Value = "!!bool", strconv.FormatBool(tok)
-		case nil:
-			n.Tag, n.Value = "!!null", "null"
-		}
-		return n, nil
-	}
-	return value(0)
 }
 
 // decoder turns the tree into a Document and collects what is wrong instead of stopping at the first.
@@ -171,7 +91,7 @@ func (d *decoder) members(n *yaml.Node, in string, set map[string]func(v *yaml.N
 		switch {
 		case k.Kind != yaml.ScalarNode || !ok:
 			names := slices.Sorted(maps.Keys(set))
-			d.fail(k, in, nearest(k.Value, names), "%q is not known here; there are %s.", clip(k.Value, 60), strings.Join(names, ", "))
+			d.fail(k, in, exprkit.Nearest(k.Value, names), "%q is not known here; there are %s.", clip(k.Value, 60), strings.Join(names, ", "))
 		case seen[k.Value]:
 			d.fail(k, key, "", "%q is given twice.", k.Value)
 		default:

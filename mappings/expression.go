@@ -16,6 +16,8 @@ import (
 	"github.com/expr-lang/expr/builtin"
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/vm"
+
+	"github.com/callsync/callsync/internal/exprkit"
 )
 
 // maxNodes is the most parts of one expression. What one evaluation may cost is bounded in run.go.
@@ -176,11 +178,11 @@ var messages = []struct {
 }{
 	{regexp.MustCompile(`^unknown name ([\pL\pN_$]+)`), func(p *exprProblem, found []string) {
 		p.text = fmt.Sprintf("There is no field or function %s.", found[1])
-		p.suggestion = nearest(found[1], append(fieldNames(), functionNames()...))
+		p.suggestion = exprkit.Nearest(found[1], append(fieldNames(), functionNames()...))
 	}},
 	{regexp.MustCompile(`^unknown field ([\pL\pN_$]+)`), func(p *exprProblem, found []string) {
 		p.text = fmt.Sprintf("There is no field %s here.", found[1])
-		p.suggestion = nearest(found[1], memberNames())
+		p.suggestion = exprkit.Nearest(found[1], memberNames())
 	}},
 	{regexp.MustCompile(`^type (.+) has no (?:field|method) (.+)`), func(p *exprProblem, found []string) {
 		p.text = fmt.Sprintf("There is no field %s here: the value is a %s.", found[2], plainTypes.Replace(found[1]))
@@ -301,7 +303,7 @@ func (r *refuser) Visit(node *ast.Node) {
 
 func (r *refuser) builtin(n *ast.BuiltinNode) {
 	if !slices.Contains(predicates, n.Name) {
-		r.fail(n, nearest(n.Name, functionNames()), "There is no function %s.", n.Name)
+		r.fail(n, exprkit.Nearest(n.Name, functionNames()), "There is no function %s.", n.Name)
 		return
 	}
 	for _, arg := range n.Arguments {
@@ -349,7 +351,7 @@ func (r *refuser) enum(of, with ast.Node) {
 	}
 	values := enumValues(of)
 	if len(values) > 0 && !slices.Contains(values, want.Value) {
-		r.fail(with, nearest(want.Value, values), "%q is not among its values: %s.", want.Value, strings.Join(values, ", "))
+		r.fail(with, exprkit.Nearest(want.Value, values), "%q is not among its values: %s.", want.Value, strings.Join(values, ", "))
 	}
 }
 

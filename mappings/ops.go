@@ -5,9 +5,10 @@ import (
 	"math"
 	"math/bits"
 	"regexp"
-	"regexp/syntax"
 	"strings"
 	"time"
+
+	"github.com/callsync/callsync/internal/exprkit"
 )
 
 // operators are what the patched expression calls instead of the engine's own operators. Absent values never fail: they
@@ -63,26 +64,12 @@ type pattern struct {
 	cost int
 }
 
-// maxPattern is the most instructions of a compiled pattern.
-const maxPattern = 2000
-
 func compilePattern(source string) (*pattern, error) {
-	parsed, err := syntax.Parse(source, syntax.Perl)
+	re, instructions, err := exprkit.Pattern(source)
 	if err != nil {
 		return nil, err
 	}
-	prog, err := syntax.Compile(parsed.Simplify())
-	if err != nil {
-		return nil, err
-	}
-	if len(prog.Inst) > maxPattern {
-		return nil, valueError("The regular expression is too large.")
-	}
-	re, err := regexp.Compile(source)
-	if err != nil {
-		return nil, err
-	}
-	return &pattern{re: re, cost: max(8, len(prog.Inst)/4)}, nil
+	return &pattern{re: re, cost: max(8, instructions/4)}, nil
 }
 
 // matches gets its pattern compiled, from the patcher.

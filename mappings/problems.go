@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/callsync/callsync/internal/exprkit"
 )
 
 // Limits of a document. They are far above what people write and bound what a hostile document can cost.
@@ -136,7 +138,7 @@ func oneOf[T ~string](add addProblem, key string, have T, allowed ...T) {
 	for i, a := range allowed {
 		names[i] = string(a)
 	}
-	add(key, nearest(string(have), names), "%q is not a %s; use one of %s.", string(have), key, strings.Join(names, ", "))
+	add(key, exprkit.Nearest(string(have), names), "%q is not a %s; use one of %s.", string(have), key, strings.Join(names, ", "))
 }
 
 func (v Value) shape(t Type, add addProblem) {
@@ -187,44 +189,4 @@ func constant(add addProblem, key string, v any, lists bool) {
 		}
 	}
 	add(key, "", "A constant is a text, a number, true or false%s.", map[bool]string{true: ", or a list of them"}[lists])
-}
-
-// nearest finds the name that have was most likely meant to be; empty if none is near.
-func nearest(have string, names []string) string {
-	best, bestDistance := "", max(1, len(have)/3)+1
-	if len(have) > 100 {
-		return ""
-	}
-	for _, name := range names {
-		if d := distance(strings.ToLower(have), name); d < bestDistance {
-			best, bestDistance = name, d
-		}
-	}
-	return best
-}
-
-// distance is the number of edits (insert, delete, replace, swap of neighbours) between a and b.
-func distance(a, b string) int {
-	rows := make([][]int, len(a)+1)
-	for i := range rows {
-		rows[i] = make([]int, len(b)+1)
-		rows[i][0] = i
-	}
-	for j := range rows[0] {
-		rows[0][j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			d := min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				d = min(d, rows[i-2][j-2]+1)
-			}
-			rows[i][j] = d
-		}
-	}
-	return rows[len(a)][len(b)]
 }

@@ -3,13 +3,14 @@ package mappings
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"sync"
 	"time"
 	"unicode/utf8"
 
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/vm"
+
+	"github.com/callsync/callsync/internal/exprkit"
 )
 
 // Limits of one evaluation, so that no document and no call can hold a worker up. A row may cost workBudget units: about
@@ -130,7 +131,7 @@ func (r *run) eval(e *expression) (out any, err error) {
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			out, err = nil, fmt.Errorf("expression panicked: %s", fault(p))
+			out, err = nil, fmt.Errorf("expression panicked: %s", exprkit.Fault(p))
 		}
 	}()
 	out, err = r.vm.Run(e.prog, r.env)
@@ -144,17 +145,9 @@ func (r *run) eval(e *expression) (out any, err error) {
 		if fe.Message == "memory budget exceeded" {
 			return nil, errTooMuch
 		}
-		return nil, fmt.Errorf("expression failed at column %d: %s", fe.Column+1, fault(fe.Prev))
+		return nil, fmt.Errorf("expression failed at column %d: %s", fe.Column+1, exprkit.Fault(fe.Prev))
 	}
-	return nil, fmt.Errorf("expression failed: %s", fault(err))
-}
-
-// fault describes a failure without the values that its own text may hold; the runtime's errors hold none.
-func fault(p any) string {
-	if err, ok := p.(runtime.Error); ok {
-		return err.Error()
-	}
-	return fmt.Sprintf("%T", p)
+	return nil, fmt.Errorf("expression failed: %s", exprkit.Fault(err))
 }
 
 // public is the sentence that people see for err.

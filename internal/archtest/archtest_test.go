@@ -34,9 +34,9 @@ type rule struct {
 var rules = []rule{
 	{of: "call", leaf: true},
 	{of: "records", may: []string{"call"}, leaf: true},
-	{of: "mappings", may: []string{"call", "records"}, leaf: true},
+	{of: "mappings", may: []string{"call", "records", "internal/doctree", "internal/exprkit"}, leaf: true},
 	{of: "telephony", may: []string{"call", "records"}, leaf: true},
-	{of: "telephony/*", may: []string{"telephony", "call", "records", "internal/httpx"}, leaf: true},
+	{of: "telephony/*", may: []string{"telephony", "call", "records", "internal/httpx", "internal/doctree", "internal/exprkit"}, leaf: true},
 	{of: "connectors", may: []string{"call", "records"}, leaf: true},
 	{of: "connectors/*", may: []string{"connectors", "call", "records", "internal/httpx"}, leaf: true},
 	{of: "activities", may: []string{"call", "connectors", "mappings", "records", "telephony"}},

@@ -11,6 +11,8 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/callsync/callsync/call"
+	"github.com/callsync/callsync/internal/doctree"
+	"github.com/callsync/callsync/internal/exprkit"
 	"github.com/callsync/callsync/telephony"
 	"github.com/callsync/callsync/telephony/generic/expression"
 )
@@ -94,7 +96,7 @@ func compile(text string) *program {
 	case len(text) > maxDocument:
 		b.fail(nil, "", "", "The mapping has %d bytes; %d is the most.", len(text), maxDocument)
 	default:
-		root, err := parseTree(text)
+		root, err := doctree.Parse([]byte(text))
 		if err != nil {
 			b.fail(nil, "", "", "This is neither YAML nor JSON: %s.", err)
 			break
@@ -139,7 +141,7 @@ func (b *builder) members(n *yaml.Node, at string, read map[string]func(v *yaml.
 			return
 		}
 		names := slices.Sorted(maps.Keys(read))
-		b.fail(k, at, expression.Nearest(k.Value, names), "This is not known here; there are %s.", strings.Join(names, ", "))
+		b.fail(k, at, exprkit.Nearest(k.Value, names), "This is not known here; there are %s.", strings.Join(names, ", "))
 	})
 }
 
@@ -236,7 +238,7 @@ func (b *builder) rule(n *yaml.Node, at string, s *subject) {
 		read["outlook"] = func(v *yaml.Node, at string) {
 			b.each(v, at, func(k, v *yaml.Node, at string) {
 				if !slices.Contains(artifacts, k.Value) {
-					b.fail(k, at, expression.Nearest(k.Value, artifacts), "There is no such artifact; there are %s.", strings.Join(artifacts, ", "))
+					b.fail(k, at, exprkit.Nearest(k.Value, artifacts), "There is no such artifact; there are %s.", strings.Join(artifacts, ", "))
 					return
 				}
 				r.outlook = append(r.outlook, outlook{call.Artifact(k.Value), b.choice(v, at, outlooks)})
@@ -270,7 +272,7 @@ func (b *builder) rows(n *yaml.Node, at string, r *rule) {
 		set, ok := r.subject.setter(k.Value)
 		if !ok {
 			names := r.subject.names()
-			b.fail(k, at, expression.Nearest(k.Value, names), "There is no such field; there are %s.", strings.Join(names, ", "))
+			b.fail(k, at, exprkit.Nearest(k.Value, names), "There is no such field; there are %s.", strings.Join(names, ", "))
 		}
 		r.rows = append(r.rows, row{name: k.Value, set: set, value: b.value(v, at)})
 	})
@@ -324,7 +326,7 @@ func (b *builder) choice(n *yaml.Node, at string, words []string) choice {
 	}
 	p := b.expression(n, at)
 	if p != nil && p.Plain() {
-		b.fail(n, at, expression.Nearest(n.Value, words), "This is none of %s.", strings.Join(words, ", "))
+		b.fail(n, at, exprkit.Nearest(n.Value, words), "This is none of %s.", strings.Join(words, ", "))
 	}
 	return choice{expr: p}
 }
@@ -337,7 +339,7 @@ func (b *builder) asserted(n *yaml.Node, at string, r *rule) {
 	for _, item := range n.Content {
 		f := call.Field(item.Value)
 		if item.Kind != yaml.ScalarNode || !f.Known() {
-			b.fail(item, at, expression.Nearest(item.Value, events.names()), "There is no such field.")
+			b.fail(item, at, exprkit.Nearest(item.Value, events.names()), "There is no such field.")
 			continue
 		}
 		r.asserted = append(r.asserted, f)
@@ -363,7 +365,7 @@ func pathOf(n *yaml.Node) expression.Path {
 				}
 			}
 		}
-	case n.Kind == yaml.SequenceNode && len(n.Content) > 0 && len(n.Content) <= maxDepth:
+	case n.Kind == yaml.SequenceNode && len(n.Content) > 0 && len(n.Content) <= doctree.MaxDepth:
 		for i, item := range n.Content {
 			place, err := strconv.Atoi(item.Value)
 			switch {

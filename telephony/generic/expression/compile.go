@@ -2,12 +2,12 @@ package expression
 
 import (
 	"fmt"
-	"regexp"
-	"regexp/syntax"
 	"slices"
 	"strings"
 
 	"github.com/expr-lang/expr/ast"
+
+	"github.com/callsync/callsync/internal/exprkit"
 )
 
 // compiler makes nodes of the parser's tree and collects problems and reads.
@@ -284,7 +284,7 @@ func (c *compiler) call(n *ast.CallNode) node {
 	}
 	f, ok := c.language.functions[callee.Value]
 	if !ok {
-		return c.fail(n, Nearest(callee.Value, c.language.names), "There is no function %s.", callee.Value)
+		return c.fail(n, exprkit.Nearest(callee.Value, c.language.names), "There is no function %s.", callee.Value)
 	}
 	if len(n.Arguments) < f.Min || f.Max >= f.Min && len(n.Arguments) > f.Max {
 		return c.fail(n, "", "%s takes other values: %s.", f.Name, f.Name+f.Signature)
@@ -326,23 +326,4 @@ func size(v any) int {
 		return len(s)
 	}
 	return 0
-}
-
-// maxPattern is the most instructions of a compiled regular expression; its time is linear in the text, but also in them.
-const maxPattern = 2000
-
-func compilePattern(source string) (*regexp.Regexp, int, error) {
-	parsed, err := syntax.Parse(source, syntax.Perl)
-	if err != nil {
-		return nil, 0, err
-	}
-	prog, err := syntax.Compile(parsed.Simplify())
-	if err != nil {
-		return nil, 0, err
-	}
-	if len(prog.Inst) > maxPattern {
-		return nil, 0, ValueError("The regular expression is too large.")
-	}
-	re, err := regexp.Compile(source)
-	return re, max(32, len(prog.Inst)), err
 }

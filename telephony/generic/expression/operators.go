@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/expr-lang/expr/ast"
+
+	"github.com/callsync/callsync/internal/exprkit"
 )
 
 func (c *compiler) unary(n *ast.UnaryNode) node {
@@ -155,7 +157,7 @@ func (c *compiler) matches(n *ast.BinaryNode) node {
 	if !ok {
 		return c.fail(n, "", "The pattern of matches must be a fixed text.")
 	}
-	re, cost, err := compilePattern(fixed.Value)
+	re, instructions, err := exprkit.Pattern(fixed.Value)
 	if err != nil {
 		return c.fail(n.Right, "", "This is no regular expression, or one that is too large.")
 	}
@@ -168,7 +170,7 @@ func (c *compiler) matches(n *ast.BinaryNode) node {
 		if !ok {
 			return false, nil
 		}
-		if err := r.Charge(len(s) * cost); err != nil {
+		if err := r.Charge(len(s) * max(32, instructions)); err != nil {
 			return nil, err
 		}
 		return re.MatchString(s), nil
@@ -178,7 +180,7 @@ func (c *compiler) matches(n *ast.BinaryNode) node {
 // walk compiles the walks over lists: filter(legs, .state == "missed").
 func (c *compiler) walk(n *ast.BuiltinNode) node {
 	if !slices.Contains([]string{"all", "any", "none", "one", "filter", "map", "find", "count"}, n.Name) || len(n.Arguments) == 0 {
-		return c.fail(n, Nearest(n.Name, c.language.names), "There is no function %s.", n.Name)
+		return c.fail(n, exprkit.Nearest(n.Name, c.language.names), "There is no function %s.", n.Name)
 	}
 	// A walk rarely takes all that is in a list: what it leaves must not count as read.
 	c.looking++

@@ -4,8 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"runtime"
 	"strings"
+
+	"github.com/callsync/callsync/internal/exprkit"
 )
 
 // Limits of evaluation, so that no document and no request can hold a process up. A run may cost Budget units: about one
@@ -59,18 +60,10 @@ func (r *Run) Eval(p *Program) (out any, err error) {
 	defer func() {
 		r.items, r.vars = r.items[:0], r.vars[:0]
 		if p := recover(); p != nil {
-			out, err = nil, fmt.Errorf("expression panicked: %s", fault(p))
+			out, err = nil, fmt.Errorf("expression panicked: %s", exprkit.Fault(p))
 		}
 	}()
 	return p.eval(r)
-}
-
-// fault describes a panic without the values that its own text may hold; the runtime's errors hold none.
-func fault(p any) string {
-	if err, ok := p.(runtime.Error); ok {
-		return err.Error()
-	}
-	return fmt.Sprintf("%T", p)
 }
 
 func (r *Run) read(p Path) (any, error) {
