@@ -29,6 +29,7 @@ func (h *Handler) registerPages(mux *http.ServeMux) {
 	page("GET /holds", viewer, h.holdsPage)
 	page("POST /holds/{id}/retry", operator, h.holdRetryForm)
 	page("GET /sources", viewer, h.sourcesPage)
+	page("GET /sources/{id}", viewer, h.sourcePage)
 	page("POST /sources/{id}/rotate-token", admin, h.sourceRotateForm)
 	page("POST /sources/{id}/send-test", operator, h.sourceTestForm)
 	page("GET /connections", viewer, h.connectionsPage)

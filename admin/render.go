@@ -48,7 +48,7 @@ func newRenderer() (*renderer, error) {
 	}
 	r.build = hex.EncodeToString(sum.Sum(nil)[:6])
 	r.static = http.FileServerFS(assets)
-	layout, err := template.New("").Funcs(r.funcs()).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html")
+	layout, err := template.New("").Funcs(r.funcs()).ParseFS(templateFiles, "templates/layout.html", "templates/part*.html")
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func newRenderer() (*renderer, error) {
 	}
 	for _, name := range names {
 		base := strings.TrimSuffix(path.Base(name), ".html")
-		if base == "layout" || base == "parts" {
+		if base == "layout" || strings.HasPrefix(base, "part") {
 			continue
 		}
 		page, err := layout.Clone()

@@ -99,7 +99,11 @@ type Info struct {
 	Expects call.Expectations `json:"expects"`
 	// TimeZone is the zone of its times where they carry none; empty where they always do.
 	TimeZone string `json:"time_zone,omitempty"`
-	// Setup tells, in Markdown, what to click in the vendor's panel.
+	// Steps tell what to do in the vendor's panel, one by one.
+	Steps []Step `json:"steps"`
+	// Triggers are the requests that it sends, in the order of a call's life.
+	Triggers []Trigger `json:"triggers"`
+	// Setup is Steps as one Markdown text.
 	Setup string `json:"setup"`
 	Docs  string `json:"docs,omitempty"`
 }
