@@ -365,3 +365,19 @@ func (w *world) watched(c call.Call) (watched bool) {
 	require.NoError(w.t, w.sql.QueryRow(w.t.Context(), `select check_at is not null from calls where id = $1`, c.ID).Scan(&watched))
 	return watched
 }
+
+// A request that never left is no open outcome: even a CRM that can only create is simply asked again.
+func TestWhatWasNotSentIsRepeated(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []connectors.Idempotency{connectors.LookupThenWrite, connectors.CreateOnly} {
+		c := newCRM(kind)
+		c.fault = once("call", "before", &connectors.Error{Class: connectors.Unavailable, NotSent: true, Public: "refused"})
+		w := newWorld(t, c)
+		one := w.call("")
+		_, err := w.deliver(one)
+		require.Error(t, err)
+		require.Equal(t, "waiting", w.row(one).State)
+		require.Equal(t, activities.Done, w.settle(one).Outcome)
+		require.Len(t, c.calls, 1)
+	}
+}

@@ -133,8 +133,8 @@ func (d *attempt) decide(ctx context.Context, session connectors.Session, matche
 		case e.Class == connectors.Conflict && e.RemoteID != "":
 			done.State, done.RemoteID, done.Text = records.DeliveryDone, e.RemoteID, "The CRM had this contact already"
 			return connectors.Ref{Object: "contact", ID: e.RemoteID}, nil
-		case e.Class != connectors.UnknownOutcome && e.Class != connectors.Unavailable:
-			// The CRM answered, and the answer was no: nothing was made.
+		case e.NotSent, e.Class != connectors.UnknownOutcome && e.Class != connectors.Unavailable:
+			// The CRM answered, and the answer was no, or it was never asked: nothing was made.
 			done.State = records.DeliveryWaiting
 		}
 	}

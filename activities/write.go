@@ -92,8 +92,8 @@ func (d *attempt) write(ctx context.Context, session connectors.Session, fields 
 			return true, nil, nil
 		case e.Class == connectors.Conflict && e.RemoteID != "" && w.RemoteID == "":
 			return false, nil, d.conflict(ctx, session, e)
-		case e.Class != connectors.UnknownOutcome && e.Class != connectors.Unavailable:
-			// The CRM answered, and the answer was no: nothing was made.
+		case e.NotSent, e.Class != connectors.UnknownOutcome && e.Class != connectors.Unavailable:
+			// The CRM answered, and the answer was no, or it was never asked: nothing was made.
 			d.sending = false
 		}
 	}

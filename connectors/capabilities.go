@@ -9,6 +9,9 @@ type Capability struct {
 	Has func(Session) bool
 }
 
+// CapabilityOAuth is the capability of connectors that are Authorizers: it is the connector's, not its sessions'.
+const CapabilityOAuth = "oauth"
+
 func can[T any](s Session) bool {
 	_, ok := s.(T)
 	return ok
@@ -26,6 +29,18 @@ func AllCapabilities() []Capability {
 		{"call_look_up", "Finds our call records by key", can[CallFinder]},
 		{"schema", "Lists the CRM's fields", can[SchemaDescriber]},
 		{"verify", "Tests a connection", can[Verifier]},
+		{"contact_follow", "Follows merged and converted contacts", can[ContactFollower]},
+		{"owner_list", "Lists the CRM's users", can[OwnerLister]},
+		{"recording_upload", "Uploads recordings", can[RecordingUploader]},
+		{"transcription", "Has a place of its own for transcriptions", can[TranscriptionWriter]},
+		{"task", "Writes follow-up tasks", can[TaskWriter]},
+		{"note", "Writes notes", can[NoteWriter]},
+		{"ticket", "Opens tickets", can[TicketWriter]},
+		{"deal", "Changes open deals", can[DealToucher]},
+		{"message", "Logs text messages", can[MessageLogger]},
+		{"form", "Logs form submissions", can[FormWriter]},
+		{"record_look_up", "Finds our other records by key", can[RecordFinder]},
+		{"batch", "Writes many calls in one request", can[BatchWriter]},
 	}
 }
 

@@ -27,6 +27,8 @@ type Settings struct {
 	// Transport carries the requests: it refuses private hosts, charges the rate budget and counts. Nil means a plain one.
 	// An *Error that it returns (a budget that is spent) is returned as it is.
 	Transport http.RoundTripper
+	// Tokens are set for a connection that was connected by OAuth; then Secrets hold no token. See Bearer.
+	Tokens Tokens
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -108,6 +110,9 @@ type PhoneQuery struct {
 	E164     string // +14155550101
 	National string // 4155550101
 	Country  string // US
+	// Objects are the objects to search, in the order of preference ("contact", "lead", "company"); none means contacts.
+	// A connector passes over those that its CRM has not.
+	Objects []string
 }
 
 // Contact is a person or company record of the CRM.
@@ -137,6 +142,8 @@ type ContactCreator interface {
 type ContactWrite struct {
 	Key    string
 	Fields map[string]any
+	// Object is "contact" or "lead"; empty means a contact.
+	Object string
 }
 
 // Owner is a user of the CRM who can own records.
@@ -247,7 +254,18 @@ type Info struct {
 	LookupLag time.Duration `json:"-"`
 	// RequestTimeout bounds one request.
 	RequestTimeout time.Duration `json:"-"`
-	// Mappings are the default mapping documents by object ("call", "contact"), YAML.
+	// Limits are the vendor's, as far as it documents them; the connection's rate budget comes from them.
+	Limits []RateLimit `json:"limits,omitempty"`
+	// Concurrency is how many requests of one connection may be under way at once; zero means that the vendor sets no limit.
+	Concurrency int `json:"concurrency,omitempty"`
+	// MaxUpload is the size in bytes of the largest recording it uploads; zero where it does not upload.
+	MaxUpload int64 `json:"max_upload,omitempty"`
+	// Matches are the objects in which it looks for phone numbers, in the default order of preference; none means contacts.
+	Matches []string `json:"matches,omitempty"`
+	// Creates are the objects that can be created for an unknown number ("contact", "lead"); none means contacts, where
+	// the capability is there at all.
+	Creates []string `json:"creates,omitempty"`
+	// Mappings are the default mapping documents by object (ObjectCall and the others), YAML.
 	Mappings map[string][]byte `json:"-"`
 	Setup    string            `json:"setup"`
 	Docs     string            `json:"docs,omitempty"`
@@ -287,6 +305,9 @@ func (r Registry) Infos() []Info {
 		info := c.Info()
 		if p, ok := c.(Prototyper); ok {
 			info.Capabilities = Capabilities(p.Prototype())
+		}
+		if _, ok := c.(Authorizer); ok {
+			info.Capabilities = append(info.Capabilities, CapabilityOAuth)
 		}
 		out = append(out, info)
 	}

@@ -42,6 +42,8 @@ type Error struct {
 	RetryAfter time.Duration
 	// RemoteID is the record that a Conflict names.
 	RemoteID string
+	// NotSent tells that nothing of the request reached the CRM: even a create may simply be repeated.
+	NotSent bool
 	// Public is a sentence for the person in the UI: what happened and what to do. It holds no secret and no payload.
 	Public string
 	// Err is the operator's chain. It must not hold tokens, phone numbers or payloads.

@@ -103,7 +103,7 @@ func noAnswer(q request, err error) error {
 		public = "The API address of HubSpot leads into a private network, which this callsync does not allow. Correct the address."
 		class = connectors.Invalid
 	}
-	return &connectors.Error{Class: class, Public: public, Err: fmt.Errorf("hubspot %s: %w", q.name, wrapped)}
+	return &connectors.Error{Class: class, Public: public, NotSent: !wrapped.Sent, Err: fmt.Errorf("hubspot %s: %w", q.name, wrapped)}
 }
 
 // unreadable is a success whose body is not HubSpot's: something between answered, or it was cut off.

@@ -181,7 +181,7 @@ func noAnswer(err error) error {
 		return mine
 	}
 	wrapped := httpx.Wrap(err)
-	e := &connectors.Error{Class: connectors.Unavailable, Err: fmt.Errorf("webhook: %w", wrapped)}
+	e := &connectors.Error{Class: connectors.Unavailable, NotSent: !wrapped.Sent, Err: fmt.Errorf("webhook: %w", wrapped)}
 	if wrapped.Sent {
 		e.Class = connectors.UnknownOutcome
 	}
