@@ -73,6 +73,8 @@ type Call struct {
 	// Stale marks a live call that never ended and was closed by the stale limit.
 	Stale bool `json:"stale,omitempty"`
 	Facts
+	// Live is how the call stands while it is live; zero once it has ended.
+	Live LivePicture `json:"live,omitzero"`
 	// Outlook is what the provider last said about artifacts that are not here yet.
 	Outlook map[Artifact]Outlook `json:"outlook,omitempty"`
 	// TerminalReceivedAt is when the first receipt that ended the call arrived; zero while it is live.

@@ -74,6 +74,8 @@ func Fold(who Identity, events []Event) Call {
 	c.Aliases = sortedAliases(c.Aliases)
 	if c.Phase == Ended {
 		derive(&c.Facts)
+	} else {
+		c.Live = livePicture(ordered, &c)
 	}
 	return c
 }

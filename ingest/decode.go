@@ -203,7 +203,7 @@ func (d *Directory) fold(ctx context.Context, h records.History) (row records.Ca
 	c := call.Fold(call.Identity{ID: h.CallID, WorkspaceID: h.WorkspaceID, SourceID: h.SourceID, Provider: f.Provider}, h.Events)
 	if c.Phase == call.Live && h.Before.Call.Stale {
 		// The stale limit has closed it; only a receipt that ends it takes the flag away.
-		c.Phase, c.Stale = call.Ended, true
+		c.Phase, c.Stale, c.Live = call.Ended, true, call.LivePicture{}
 	}
 	row = records.CallRow{Call: c, Complete: call.Complete(c, f.expects), WindowBase: h.Before.WindowBase, CreatedAt: h.Before.CreatedAt}
 	if row.WindowBase.IsZero() {
