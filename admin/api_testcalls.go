@@ -27,7 +27,7 @@ type TestCallView struct {
 
 // testCallBody says what to send.
 type testCallBody struct {
-	Event   string `json:"event,omitempty" maxLength:"100" doc:"The event of one of the source's hook URLs. Absent: the one that says most, as a rule the report of a call that is over."`
+	Event   string `json:"event,omitempty" maxLength:"100" doc:"One of the triggers of its provider (GET /providers). Absent: the one that says most, as a rule the report of a call that is over."`
 	Deliver *bool  `json:"deliver,omitempty" doc:"false: no CRM gets the call. Absent or true: it goes to the CRMs like any other call."`
 }
 
@@ -109,12 +109,11 @@ func (h *Handler) sendTest(ctx context.Context, p principal, id, event string, d
 }
 
 func noSuchEvent(info telephony.Info) string {
-	if len(info.Hooks) == 0 {
-		return info.Label + " has one hook URL for everything: leave the event out."
-	}
 	var names []string
-	for _, h := range info.Hooks {
-		names = append(names, h.Event)
+	for _, t := range info.Triggers {
+		if t.Sample {
+			names = append(names, t.Event)
+		}
 	}
 	return info.Label + " has no such event. It has: " + strings.Join(names, ", ") + "."
 }

@@ -9,12 +9,13 @@ import (
 var (
 	mdCode  = regexp.MustCompile("`([^`]+)`")
 	mdBold  = regexp.MustCompile(`\*\*([^*]+)\*\*`)
+	mdWord  = regexp.MustCompile(`\*([^*\s][^*]*)\*`)
 	mdLink  = regexp.MustCompile(`\[([^\]]+)\]\((https://[^\s)]+)\)`)
 	mdItem  = regexp.MustCompile(`^(?:[-*]|\d+\.)\s+`)
 	mdOrder = regexp.MustCompile(`^\d+\.\s+`)
 )
 
-// markdown renders the setup texts of our own packages: headings, paragraphs, lists, code, bold and https links. Whatever
+// markdown renders the setup texts of our own packages: headings, paragraphs, lists, code, bold, italics and https links. Whatever
 // it does not know stays text; everything is escaped first.
 func markdown(text string) template.HTML {
 	var b strings.Builder
@@ -72,5 +73,6 @@ func mdInline(s string) string {
 	s = template.HTMLEscapeString(s)
 	s = mdCode.ReplaceAllString(s, "<code>$1</code>")
 	s = mdBold.ReplaceAllString(s, "<b>$1</b>")
+	s = mdWord.ReplaceAllString(s, "<i>$1</i>")
 	return mdLink.ReplaceAllString(s, `<a href="$2" rel="noreferrer">$1</a>`)
 }

@@ -7,16 +7,19 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"strconv"
 	"time"
 )
 
 // Sampler is a Provider that can make up a request as its phone system sends it. Administrators send one to see the whole
 // way of a call before anybody has to telephone.
 type Sampler interface {
-	// Sample makes the request of one of the events of Info.Hooks; "" means the one that says most, and the request's Event
-	// is the one that was made. The call, message or form in it is a new one for every moment at, is over then unless the
-	// event is one of a call that goes on, and is TestCustomer's. The request is signed if s has what that needs. It is a
-	// pure function of its arguments. Errors: ErrNoSample for an event that the provider does not know.
+	// Sample makes the request of one of Info.Triggers, in the encoding of the phone system; "" means the one that says
+	// most. The request's Event is that of the hook URL it is for. The call, message or form in it is a new one for every
+	// moment at and the same one for all triggers of a story; it is over then unless the trigger is one of a call that goes
+	// on, and is TestCustomer's. The request is signed if s has what that needs. It is a pure function of its arguments.
+	// Errors: ErrNoSample for an event that the provider does not know.
 	Sample(event string, at time.Time, s Settings) (Request, error)
 }
 
@@ -56,4 +59,44 @@ func SampleJSON(event string, at time.Time, document any) (Request, error) {
 	return Request{
 		Method: http.MethodPost, Event: event, Header: http.Header{"Content-Type": {"application/json"}}, Body: body, ReceivedAt: at,
 	}, nil
+}
+
+// SampleForm is a POST of a urlencoded form: what is nested in document goes into brackets (call[id], list[0]).
+func SampleForm(event string, at time.Time, document map[string]any) Request {
+	form := url.Values{}
+	for name, v := range document {
+		flattenSample(form, name, v)
+	}
+	return Request{
+		Method: http.MethodPost, Event: event, Header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}},
+		Body: []byte(form.Encode()), ReceivedAt: at,
+	}
+}
+
+func flattenSample(form url.Values, name string, v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, inner := range v {
+			flattenSample(form, name+"["+k+"]", inner)
+		}
+	case map[string]string:
+		for k, inner := range v {
+			form.Set(name+"["+k+"]", inner)
+		}
+	case []any:
+		for i, inner := range v {
+			flattenSample(form, name+"["+strconv.Itoa(i)+"]", inner)
+		}
+	default:
+		form.Set(name, fmt.Sprint(v))
+	}
+}
+
+// SampleQuery is a GET of fields in the query.
+func SampleQuery(event string, at time.Time, fields map[string]string) Request {
+	query := url.Values{}
+	for name, v := range fields {
+		query.Set(name, v)
+	}
+	return Request{Method: http.MethodGet, Event: event, RawQuery: query.Encode(), Header: http.Header{}, ReceivedAt: at}
 }

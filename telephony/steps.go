@@ -3,12 +3,13 @@ package telephony
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // Step is one thing to do before calls arrive, mostly in the vendor's panel. Steps are shown in their order, numbered.
 type Step struct {
 	Title string `json:"title"`
-	// Text is Markdown: paragraphs, lists, code, bold, links.
+	// Text is one paragraph of Markdown: code, bold, italics, links.
 	Text string `json:"text"`
 	// URLs are the hook URLs to paste in this step, in the order of the panel.
 	URLs []StepURL `json:"urls,omitempty"`
@@ -58,7 +59,7 @@ func Setup(steps []Step) string {
 	var b strings.Builder
 	for i, s := range steps {
 		indent := "   "
-		fmt.Fprintf(&b, "%d. **%s.** %s\n", i+1, s.Title, indented(s.Text, indent))
+		b.WriteString(wrapped(fmt.Sprintf("%d. **%s.** %s", i+1, s.Title, s.Text), indent) + "\n")
 		if len(s.URLs) == 0 {
 			continue
 		}
@@ -79,13 +80,24 @@ func Setup(steps []Step) string {
 	return strings.TrimSpace(b.String()) + "\n"
 }
 
-// indented is text with all of its lines but the first behind indent.
-func indented(text, indent string) string {
-	lines := strings.Split(strings.TrimSpace(text), "\n")
-	for i := 1; i < len(lines); i++ {
-		if lines[i] != "" {
-			lines[i] = indent + lines[i]
+// wrapped is a paragraph in lines of at most 120 characters, all but the first behind indent.
+func wrapped(text, indent string) string {
+	const width = 120
+	var b strings.Builder
+	column := 0
+	for i, word := range strings.Fields(text) {
+		n := utf8.RuneCountInString(word)
+		switch {
+		case i == 0:
+		case column+1+n > width:
+			b.WriteString("\n" + indent)
+			column = len(indent)
+		default:
+			b.WriteByte(' ')
+			column++
 		}
+		b.WriteString(word)
+		column += n
 	}
-	return strings.Join(lines, "\n")
+	return b.String()
 }

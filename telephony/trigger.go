@@ -15,6 +15,9 @@ type Trigger struct {
 	Story Story `json:"story"`
 	// Sample tells that a Sampler can make one up.
 	Sample bool `json:"sample"`
+	// VariantOf is the event of the trigger that this one is another form of (in another encoding, or of a call of another
+	// kind); empty for a trigger of its own.
+	VariantOf string `json:"variant_of,omitempty"`
 }
 
 // Story is what a sample is about.
@@ -40,11 +43,12 @@ func (i Info) Trigger(event string) (Trigger, bool) {
 	return Trigger{}, false
 }
 
-// StoryOf lists the triggers of one story that have samples, in their order.
+// StoryOf lists the triggers of one story that have samples, in their order, and each in one form.
 func (i Info) StoryOf(story Story) []Trigger {
 	var out []Trigger
 	for _, t := range i.Triggers {
-		if t.Story == story && t.Sample {
+		of, _ := i.Trigger(t.VariantOf)
+		if t.Story == story && t.Sample && of.Story != story {
 			out = append(out, t)
 		}
 	}

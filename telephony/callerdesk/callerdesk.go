@@ -7,7 +7,6 @@
 package callerdesk
 
 import (
-	_ "embed"
 	"errors"
 	"net/http"
 
@@ -20,9 +19,6 @@ const ID = "callerdesk"
 
 // AliasUniqueID is the kind of alias for Uniqueid, which reports carry beside the CallSid.
 const AliasUniqueID = "callerdesk_uniqueid"
-
-//go:embed setup.md
-var setup string
 
 // Provider reads CallerDesk's webhooks.
 type Provider struct{}
@@ -41,7 +37,9 @@ func (Provider) Info() telephony.Info {
 		Fields:   telephony.ExpectationFields(usual),
 		Expects:  usual,
 		TimeZone: "Asia/Kolkata",
-		Setup:    setup,
+		Steps:    setupSteps(),
+		Triggers: triggers(),
+		Setup:    telephony.Setup(setupSteps()),
 		Docs:     "https://docs.callerdesk.io/sample-payload",
 	}
 }

@@ -2,6 +2,7 @@ package callerdesk
 
 import (
 	"fmt"
+	"maps"
 	"strconv"
 	"time"
 
@@ -10,12 +11,8 @@ import (
 
 var _ telephony.Sampler = Provider{}
 
-// Sample implements telephony.Sampler: the report of an incoming call that was answered, all values text as CallerDesk
-// writes them.
+// Sample implements telephony.Sampler: an incoming call that is answered, all values text as CallerDesk writes them.
 func (Provider) Sample(event string, at time.Time, s telephony.Settings) (telephony.Request, error) {
-	if event != "" {
-		return telephony.Request{}, fmt.Errorf("callerdesk: %w", telephony.ErrNoSample)
-	}
 	const ring, talk = 5 * time.Second, time.Minute
 	stamp := func(t time.Time) string {
 		if s.Location != nil {
@@ -27,11 +24,29 @@ func (Provider) Sample(event string, at time.Time, s telephony.Settings) (teleph
 	start := at.Add(-ring - talk)
 	// Asterisk's ids are the second of the start and a sequence.
 	id := strconv.FormatInt(start.Unix(), 10) + "." + strconv.Itoa(at.Nanosecond())
-	return telephony.SampleJSON("", at, map[string]string{
-		"type": "call_report", "CallSid": id, "Uniqueid": id, "Direction": "IVR", "Status": "ANSWER", "hangup_cause": "ANSWER(16-customer)",
-		"SourceNumber": telephony.TestCustomer, "DestinationNumber": telephony.TestBusiness, "DialWhomNumber": "+12025550101",
-		"receiver_name": "Test Agent", "call_group": "Test", "campid": "", "key_press": "", "coins": "0", "error_code": "0",
+	fields := map[string]string{
+		"CallSid": id, "Direction": "IVR", "SourceNumber": telephony.TestCustomer, "DestinationNumber": telephony.TestBusiness,
+		"DialWhomNumber": "+12025550101", "call_group": "Test", "campid": "",
+	}
+	if event == sampleLive || event == sampleLiveAnswered {
+		fields["Status"], fields["StartTime"] = "Transfer to agent", stamp(at)
+		if event == sampleLiveAnswered {
+			fields["Status"] = "Picked"
+		}
+		return telephony.SampleJSON("", at, fields)
+	}
+	maps.Copy(fields, map[string]string{
+		"type": "call_report", "Uniqueid": id, "Status": "ANSWER", "hangup_cause": "ANSWER(16-customer)",
+		"receiver_name": "Test Agent", "key_press": "", "coins": "0", "error_code": "0",
 		"StartTime": stamp(start), "EndTime": stamp(at), "LegA_Picked_time": stamp(start), "LegB_Start_time": stamp(start), "LegB_Picked_time": stamp(start.Add(ring)),
 		"CallDuration": seconds(ring + talk), "TalkDuration": seconds(talk), "CallRecordingUrl": "",
 	})
+	switch event {
+	case "", sampleReport:
+		return telephony.SampleJSON("", at, fields)
+	case sampleReportGet:
+		delete(fields, "type")
+		return telephony.SampleQuery("", at, fields), nil
+	}
+	return telephony.Request{}, fmt.Errorf("callerdesk: %w", telephony.ErrNoSample)
 }

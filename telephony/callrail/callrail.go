@@ -8,7 +8,6 @@ package callrail
 import (
 	"crypto/hmac"
 	"crypto/sha1" //nolint:gosec // CallRail signs with HMAC-SHA1.
-	_ "embed"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -44,9 +43,6 @@ const signatureHeader = "Signature"
 // secretKey is the name of the secret that holds the company's signing key.
 const secretKey = "signing_key"
 
-//go:embed setup.md
-var setup string
-
 // Provider reads CallRail's webhooks.
 type Provider struct{}
 
@@ -76,9 +72,11 @@ func (Provider) Info() telephony.Info {
 			Name: secretKey, Label: "Signing key", Secret: true,
 			Help: "The company's Webhook Signature Secret Token: in CallRail under Integrations, Webhooks, Advanced Settings. Without it anybody who knows the URLs can send calls.",
 		}}, append(apiSettings(), telephony.ExpectationFields(usual)...)...),
-		Expects: usual,
-		Setup:   setup,
-		Docs:    "https://apidocs.callrail.com/#webhooks",
+		Expects:  usual,
+		Steps:    setupSteps(),
+		Triggers: triggers(),
+		Setup:    telephony.Setup(setupSteps()),
+		Docs:     "https://apidocs.callrail.com/#webhooks",
 	}
 }
 

@@ -6,7 +6,6 @@
 package deepcall
 
 import (
-	_ "embed"
 	"errors"
 	"fmt"
 	"net/http"
@@ -29,9 +28,6 @@ const (
 
 // blessing is what a URL has to answer to be activated, and to stay so.
 const blessing = "GODBLESSYOU"
-
-//go:embed setup.md
-var setup string
 
 // Provider reads DeepCall's push reports.
 type Provider struct{}
@@ -62,7 +58,9 @@ func (Provider) Info() telephony.Info {
 		}, telephony.ExpectationFields(usual)...),
 		Expects:  usual,
 		TimeZone: "Asia/Kolkata",
-		Setup:    setup,
+		Steps:    setupSteps(),
+		Triggers: triggers(),
+		Setup:    telephony.Setup(setupSteps()),
 		Docs:     "https://deepcall.com/api/push-report-webhook",
 	}
 }

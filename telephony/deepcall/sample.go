@@ -2,6 +2,7 @@ package deepcall
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -11,9 +12,13 @@ import (
 var _ telephony.Sampler = Provider{}
 
 // Sample implements telephony.Sampler: the report of an incoming call that was answered, of the account that is
-// configured.
+// configured, as JSON or, as panels in the field send it, in a form.
 func (Provider) Sample(event string, at time.Time, s telephony.Settings) (telephony.Request, error) {
-	if event != "" {
+	switch event {
+	case "", sampleReport, sampleForm:
+	case samplePing:
+		return telephony.Request{Method: http.MethodPost, Header: http.Header{}, ReceivedAt: at}, nil
+	default:
 		return telephony.Request{}, fmt.Errorf("deepcall: %w", telephony.ErrNoSample)
 	}
 	const (
@@ -35,7 +40,7 @@ func (Provider) Sample(event string, at time.Time, s telephony.Settings) (teleph
 	}
 	// DeepCall writes numbers with their country code and without the plus.
 	customer, business := strings.TrimPrefix(telephony.TestCustomer, "+"), strings.TrimPrefix(telephony.TestBusiness, "+")
-	return telephony.SampleJSON("", at, map[string]any{
+	r, err := telephony.SampleJSON("", at, map[string]any{
 		"callId": telephony.SampleID(at, 26), "userId": account, "callStatus": 3, "cType": "IBD", "exitCode": 18, "did": business, "cNumber": customer,
 		"ivrSTime": stamp(start), "ivrETime": stamp(at), "ivrDuration": ring + talk,
 		"firstAttended": "agent", "firstAnswerTime": stamp(answered), "lastHangupTime": stamp(at), "lastFirstDuration": talk,
@@ -49,4 +54,8 @@ func (Provider) Sample(event string, at time.Time, s telephony.Settings) (teleph
 		"nH": []any{}, "nHDetail": []any{}, "recordings": []any{}, "HangupBySourceDetected": 1,
 		"contactListData": map[string]any{"name": telephony.TestName},
 	})
+	if err != nil || event != sampleForm {
+		return r, err
+	}
+	return telephony.SampleForm("", at, map[string]any{"push_report": string(r.Body)}), nil
 }

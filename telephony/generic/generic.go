@@ -3,7 +3,6 @@
 package generic
 
 import (
-	_ "embed"
 	"errors"
 	"fmt"
 	"net/http"
@@ -30,9 +29,6 @@ const (
 	settingReplyBody          = "reply_body"
 	secretKey                 = "signing_key"
 )
-
-//go:embed setup.md
-var setup string
 
 // Provider reads webhooks by mappings. It keeps what it has compiled.
 type Provider struct {
@@ -81,8 +77,10 @@ func (Provider) Info() telephony.Info {
 			{Name: settingReplyBody, Label: "Body of the answer", Multiline: true,
 				Help: "The text that the phone system expects, if any. {{ expression }} puts in what the request says, such as {{ challenge }}."},
 		}, telephony.ExpectationFields(usual)...),
-		Expects: usual,
-		Setup:   setup,
+		Expects:  usual,
+		Steps:    setupSteps(),
+		Triggers: []telephony.Trigger{},
+		Setup:    telephony.Setup(setupSteps()),
 	}
 }
 

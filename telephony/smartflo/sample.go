@@ -38,7 +38,8 @@ var ofTrigger = map[trigger]map[string]any{
 
 // Sample implements telephony.Sampler. The sample of no event in particular is that of the end of a call, answered or not.
 func (Provider) Sample(event string, at time.Time, s telephony.Settings) (telephony.Request, error) {
-	if event == "" {
+	form, clickToCall := event == sampleForm, event == sampleClickToCall
+	if event == "" || form || clickToCall {
 		event = string(hangup)
 	}
 	t := triggerByID[trigger(event)]
@@ -46,9 +47,9 @@ func (Provider) Sample(event string, at time.Time, s telephony.Settings) (teleph
 		return telephony.Request{}, fmt.Errorf("smartflo: %w", telephony.ErrNoSample)
 	}
 	const ring, talk = 5 * time.Second, time.Minute
-	start := at
+	start, made := at, at.Add(-ring-talk)
 	if t.kind.Terminal() {
-		start = at.Add(-ring - talk)
+		start = made
 	}
 	stamp := func(t time.Time) string {
 		if s.Location != nil {
@@ -56,16 +57,16 @@ func (Provider) Sample(event string, at time.Time, s telephony.Settings) (teleph
 		}
 		return t.Format(time.DateTime)
 	}
-	direction := "inbound"
-	if t.direction == call.Outbound {
+	direction, outbound := "inbound", clickToCall || t.direction == call.Outbound
+	if outbound {
 		direction = "clicktocall"
 	}
 	doc := map[string]any{
-		"uuid": fmt.Sprintf("%08x%s", start.Unix(), telephony.SampleID(at, 5)), "call_id": "TEST-" + strconv.FormatInt(start.Unix(), 10) + "." + strconv.Itoa(at.Nanosecond()),
+		"uuid": fmt.Sprintf("%08x%s", made.Unix(), telephony.SampleID(at, 5)), "call_id": "TEST-" + strconv.FormatInt(made.Unix(), 10) + "." + strconv.Itoa(at.Nanosecond()),
 		"direction": direction, "caller_id_number": telephony.TestCustomer, "call_to_number": telephony.TestBusiness,
 		"customer_no_with_prefix": telephony.TestCustomer, "customer_name": telephony.TestName, "start_stamp": stamp(start),
 	}
-	if t.direction == call.Outbound {
+	if outbound {
 		doc["caller_id_number"], doc["call_to_number"] = telephony.TestBusiness, telephony.TestCustomer
 	}
 	if t.kind == call.CallEnded {
@@ -73,6 +74,9 @@ func (Provider) Sample(event string, at time.Time, s telephony.Settings) (teleph
 	}
 	maps.Copy(doc, ofTrigger[t.id])
 	r, err := telephony.SampleJSON(event, at, doc)
+	if form {
+		r = telephony.SampleForm(event, at, doc)
+	}
 	if secret := secretOf(s); err == nil && secret != "" {
 		name := secretName(s)
 		if strings.EqualFold(name, "Authorization") {

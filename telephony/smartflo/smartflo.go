@@ -8,7 +8,6 @@ package smartflo
 
 import (
 	"crypto/subtle"
-	_ "embed"
 	"errors"
 	"fmt"
 	"net/http"
@@ -40,9 +39,6 @@ const defaultHeader = "X-Callsync-Key"
 
 // zone is the zone of all times; they never carry one.
 const zone = "Asia/Kolkata"
-
-//go:embed setup.md
-var setup string
 
 // Provider reads Smartflo's webhooks.
 type Provider struct{}
@@ -82,7 +78,9 @@ func (Provider) Info() telephony.Info {
 		}, telephony.ExpectationFields(usual)...),
 		Expects:  usual,
 		TimeZone: zone,
-		Setup:    setup,
+		Steps:    setupSteps(),
+		Triggers: triggerList(),
+		Setup:    telephony.Setup(setupSteps()),
 		Docs:     "https://docs.smartflo.tatatelebusiness.com/docs/webhook",
 	}
 }

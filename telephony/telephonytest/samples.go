@@ -2,6 +2,7 @@ package telephonytest
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,9 +25,12 @@ func checkSamples(t *testing.T, p telephony.Provider) {
 	}
 	_, err := sampler.Sample("no such event", time.Now(), Settings(p))
 	require.ErrorIs(t, err, telephony.ErrNoSample)
+	info := p.Info()
 	events := []string{""}
-	for _, h := range p.Info().Hooks {
-		events = append(events, h.Event)
+	for _, t := range info.Triggers {
+		if t.Sample {
+			events = append(events, t.Event)
+		}
 	}
 	for _, zone := range []*time.Location{time.UTC, time.FixedZone("Asia/Kolkata", 19800)} {
 		for _, event := range events {
@@ -37,13 +41,21 @@ func checkSamples(t *testing.T, p telephony.Provider) {
 			require.NoError(t, err, event)
 			require.NoError(t, p.Verify(r, s), "the sample of %q is signed", event)
 			require.Equal(t, at, r.ReceivedAt)
+			trigger, _ := info.Trigger(event)
 			if event != "" {
-				require.Equal(t, event, r.Event)
+				require.Equal(t, trigger.Hook, r.Event)
 			}
 			again, err := sampler.Sample(event, at, s)
 			require.NoError(t, err)
 			require.Equal(t, r, again, "a sample is made of its arguments alone")
+			if trigger.Story == telephony.NoStory {
+				require.NotEmpty(t, decode(t, p, r, s).Ignored, event)
+				continue
+			}
 			checkSample(t, p, r, s)
+			if event != "" {
+				require.Contains(t, trigger.Kinds, decode(t, p, r, s).Events[0].Kind, event)
+			}
 
 			next := at.Add(time.Microsecond)
 			other, err := sampler.Sample(event, next, s)
@@ -55,6 +67,44 @@ func checkSamples(t *testing.T, p telephony.Provider) {
 			require.NoError(t, err)
 			require.NotContains(t, string(open.Body)+open.RawQuery+strings.Join(headerValues(open.Header), " "), sentinel)
 		}
+	}
+}
+
+// checkStories checks that the samples of one story tell of one call that is over in the end, whatever order they come in.
+func checkStories(t *testing.T, p telephony.Provider) {
+	sampler, ok := p.(telephony.Sampler)
+	if !ok {
+		t.Skip("the provider has no samples")
+	}
+	at := time.Date(2026, 3, 1, 12, 0, 0, 123456000, time.UTC)
+	info, s := p.Info(), Settings(p)
+	for _, story := range []telephony.Story{telephony.InboundStory, telephony.OutboundStory} {
+		var events []call.Event
+		known := map[string]bool{}
+		for i, trigger := range info.StoryOf(story) {
+			r, err := sampler.Sample(trigger.Event, at, s)
+			require.NoError(t, err)
+			e := decode(t, p, r, s).Events[0]
+			names := []string{e.ProviderID}
+			for _, a := range e.Aliases {
+				names = append(names, a.Kind+" "+a.Value)
+			}
+			require.True(t, i == 0 || slices.ContainsFunc(names, func(n string) bool { return known[n] }), "%s is about another call", trigger.Event)
+			for _, n := range names {
+				known[n] = n != ""
+			}
+			e.ReceiptID, e.ReceivedAt = trigger.Event, at.Add(time.Duration(i)*time.Second)
+			events = append(events, e)
+		}
+		if len(events) == 0 {
+			continue
+		}
+		c := call.Fold(call.Identity{ID: "c"}, events)
+		require.Equal(t, call.Direction(story), c.Direction)
+		require.Equal(t, call.Answered, c.Status, story)
+		slices.Reverse(events)
+		reversed := call.Fold(call.Identity{ID: "c"}, events)
+		require.Equal(t, c, reversed, "the order of events does not matter")
 	}
 }
 

@@ -70,6 +70,8 @@ func Run(t *testing.T, p telephony.Provider, cases []Case) {
 	t.Run("odd requests", func(t *testing.T) { checkOdd(t, p) })
 	t.Run("verify", func(t *testing.T) { checkVerify(t, p) })
 	t.Run("samples", func(t *testing.T) { checkSamples(t, p) })
+	t.Run("stories", func(t *testing.T) { checkStories(t, p) })
+	t.Run("steps", func(t *testing.T) { checkSteps(t, p) })
 	seen := map[string]bool{}
 	for _, c := range cases {
 		require.False(t, seen[c.Name], "two cases are called %s", c.Name)

@@ -10,9 +10,9 @@ import (
 var _ telephony.Sampler = Provider{}
 
 // Sample implements telephony.Sampler: the call data of an incoming call that was answered, with the static token if one
-// is configured.
+// is configured. How a form is nested is not documented; the sample has brackets (unconfirmed).
 func (Provider) Sample(event string, at time.Time, s telephony.Settings) (telephony.Request, error) {
-	if event != "" {
+	if event != "" && event != sampleEvent && event != sampleForm {
 		return telephony.Request{}, fmt.Errorf("xarios: %w", telephony.ErrNoSample)
 	}
 	const ring, talk = 5, 60
@@ -38,6 +38,9 @@ func (Provider) Sample(event string, at time.Time, s telephony.Settings) (teleph
 	}
 	if token := staticToken(s); token != "" {
 		doc["customData"] = map[string]string{tokenKey(s): token}
+	}
+	if event == sampleForm {
+		return telephony.SampleForm("", at, doc), nil
 	}
 	return telephony.SampleJSON("", at, doc)
 }

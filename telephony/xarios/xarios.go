@@ -8,7 +8,6 @@
 package xarios
 
 import (
-	_ "embed"
 	"errors"
 	"fmt"
 	"net/http"
@@ -19,9 +18,6 @@ import (
 
 // ID is the provider's id.
 const ID = "xarios"
-
-//go:embed setup.md
-var setup string
 
 // Provider reads Xarios' webhooks.
 type Provider struct{}
@@ -39,10 +35,12 @@ func (Provider) Info() telephony.Info {
 	usual := call.Expectations{Recording: true}
 	return telephony.Info{
 		ID: ID, Label: "Xarios Dimensions",
-		Fields:  append(settingFields(), telephony.ExpectationFields(usual)...),
-		Expects: usual,
-		Setup:   setup,
-		Docs:    "https://docs.uk.xarios.cloud/en-gb/config/integration/webhooks",
+		Fields:   append(settingFields(), telephony.ExpectationFields(usual)...),
+		Expects:  usual,
+		Steps:    setupSteps(),
+		Triggers: triggers(),
+		Setup:    telephony.Setup(setupSteps()),
+		Docs:     "https://docs.uk.xarios.cloud/en-gb/config/integration/webhooks",
 	}
 }
 
