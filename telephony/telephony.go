@@ -59,6 +59,8 @@ type Decoded struct {
 	Events []call.Event
 	// Ignored says, in a sentence, why a request that was understood has no events.
 	Ignored string
+	// Unknown are the fields of a request with events that the provider does not know; see Vocabulary.
+	Unknown []Unknown
 }
 
 // Reply is an HTTP answer. A zero Status means 200.
