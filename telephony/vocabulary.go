@@ -65,7 +65,6 @@ func (f *Fields) Unknown(v *Vocabulary) []Unknown { return f.UnknownBelow(v, "")
 
 // UnknownBelow is Unknown for the members of the field name: an object in the request that was read as fields of its own.
 func (f *Fields) UnknownBelow(v *Vocabulary, name string) []Unknown {
-	s := search{v: v, taken: f.taken, left: mostSearched}
 	at, prefix := &v.root, ""
 	if name != "" {
 		if at = v.root.inner[name]; at == nil {
@@ -73,7 +72,15 @@ func (f *Fields) UnknownBelow(v *Vocabulary, name string) []Unknown {
 		}
 		prefix = name + "."
 	}
-	s.object(at, f.values, prefix, true)
+	return v.search(at, f.values, f.taken, prefix)
+}
+
+// Unknown is Fields.Unknown for an object of which nothing has been read.
+func (v *Vocabulary) Unknown(m map[string]any) []Unknown { return v.search(&v.root, m, nil, "") }
+
+func (v *Vocabulary) search(at *vocable, m map[string]any, taken map[string]bool, prefix string) []Unknown {
+	s := search{v: v, taken: taken, left: mostSearched}
+	s.object(at, m, prefix, true)
 	slices.SortFunc(s.out, func(a, b Unknown) int { return strings.Compare(a.Path, b.Path) })
 	return slices.CompactFunc(s.out, func(a, b Unknown) bool { return a.Path == b.Path })
 }

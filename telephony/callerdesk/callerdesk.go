@@ -74,7 +74,8 @@ func (Provider) Decode(r telephony.Request, s telephony.Settings) (telephony.Dec
 		d.sid = d.unique
 	}
 	if d.sid != "" {
-		return telephony.Decoded{Events: []call.Event{d.event()}}, nil
+		events := []call.Event{d.event()}
+		return telephony.Decoded{Events: events, Unknown: f.Unknown(vocabulary)}, nil
 	}
 	switch {
 	case f.Len() == 0:

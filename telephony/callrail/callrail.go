@@ -148,10 +148,16 @@ func (Provider) Decode(r telephony.Request, s telephony.Settings) (telephony.Dec
 		}
 	}
 	d := decoder{f: f, id: id, settings: s, body: r.Body, fromURL: fromURL}
+	var out telephony.Decoded
 	if r.Method == telephony.MethodPull {
-		return telephony.Decoded{Events: d.pulled()}, nil
+		out.Events = d.pulled()
+	} else {
+		out.Events = []call.Event{d.event(r.Event)}
 	}
-	return telephony.Decoded{Events: []call.Event{d.event(r.Event)}}, nil
+	if !fromURL {
+		out.Unknown = d.f.Unknown(vocabulary)
+	}
+	return out, nil
 }
 
 // The fields that name what a request is about.

@@ -120,6 +120,10 @@ func (Provider) Decode(r telephony.Request, s telephony.Settings) (telephony.Dec
 		e := d.event(id)
 		e.Seq = len(out.Events)
 		out.Events = append(out.Events, e)
+		if len(out.Unknown) == 0 {
+			// The reports of one request have the same fields.
+			out.Unknown = f.Unknown(vocabulary)
+		}
 	}
 	if len(out.Events) == 0 {
 		out.Ignored = whyIgnored(r, reports)

@@ -3,6 +3,7 @@ package generic
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -28,6 +29,8 @@ type decoder struct {
 	fromQuery  bool
 	about      map[string]any
 	ownNumbers map[string]bool
+	// unread is what no event has read, by name, once there is one.
+	unread map[string]any
 }
 
 // newDecoder reads the fields of a request: those of its body, or where that is empty those of its query.
@@ -129,7 +132,20 @@ func (d *decoder) decode(p *program) (telephony.Decoded, error) {
 	if len(out.Events) == 0 {
 		out.Ignored = "No rule of the source's mapping applies to this request."
 	}
+	out.Unknown = noVocabulary.Unknown(d.unread)
 	return out, nil
+}
+
+// noVocabulary knows nothing: what a phone system sends is known if the mapping reads it.
+var noVocabulary = telephony.NewVocabulary(nil)
+
+// leave remembers what an event has not read. What another event of the request has read is not among it.
+func (d *decoder) leave(left map[string]any) {
+	if d.unread == nil {
+		d.unread = maps.Clone(left)
+		return
+	}
+	maps.DeleteFunc(d.unread, func(name string, _ any) bool { _, ok := left[name]; return !ok })
 }
 
 // unreadable is the error of a part of the mapping without which there is no event.
@@ -425,6 +441,7 @@ func (b *eventBuilder) attributes() {
 			delete(left, name)
 		}
 	}
+	d.leave(left)
 	mapped := x.Attributes
 	x.Attributes = telephony.BoundedObject(left)
 	put(&x.Attributes, mapped)

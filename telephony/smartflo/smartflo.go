@@ -148,5 +148,6 @@ func (Provider) Decode(r telephony.Request, s telephony.Settings) (telephony.Dec
 			Err:    errors.New("neither call_id nor uuid nor ref_id"),
 		}
 	}
-	return telephony.Decoded{Events: []call.Event{d.event()}}, nil
+	events := []call.Event{d.event()}
+	return telephony.Decoded{Events: events, Unknown: d.f.Unknown(vocabulary())}, nil
 }

@@ -2,7 +2,9 @@ package smartflo
 
 import (
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/callsync/callsync/telephony"
 )
@@ -123,3 +125,24 @@ func withoutLeftovers(name string, v any) any {
 	}
 	return nil
 }
+
+// vocabulary are all variables, with the members of those that have some. Lead fields and what the CRM passes are named by
+// people.
+var vocabulary = sync.OnceValue(func() *telephony.Vocabulary {
+	inner := map[string][]string{
+		"answered_agent": agentMembers, "missed_agent": agentMembers, "billing_circle": {"operator", "circle", "telecom_operator", "telecom_circle"},
+		"call_flow": slices.Concat(agentMembers, []string{
+			"value", "input", "digit", "digits", "ivr_name", "dept_name", "optsts", "dstype", "dsid", "tgst", "dept_dialst", "anstime", "status", "cause", "reason",
+		}),
+	}
+	var paths []string
+	for name := range variableNames {
+		if inner[name] == nil {
+			paths = append(paths, name)
+		}
+		for _, member := range inner[name] {
+			paths = append(paths, name+"."+member)
+		}
+	}
+	return telephony.NewVocabulary(nil, paths...)
+})

@@ -98,5 +98,5 @@ func (Provider) Decode(r telephony.Request, s telephony.Settings) (telephony.Dec
 	if skipped != "" {
 		return telephony.Decoded{Ignored: skipped}, nil
 	}
-	return telephony.Decoded{Events: []call.Event{e}}, nil
+	return telephony.Decoded{Events: []call.Event{e}, Unknown: d.unknown()}, nil
 }
