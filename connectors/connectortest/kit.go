@@ -15,61 +15,51 @@ import (
 	"github.com/callsync/callsync/connectors"
 )
 
-// CRM is one fake CRM, made for one test.
-type CRM struct {
-	// Handler serves the vendor's API. It has no limits and no lag.
-	Handler http.Handler
-	// Count is how many living records there are of a key.
-	Count func(key string) int
-	// Text and Time read back what the record of a key holds in the fields that Target.Write fills with them.
-	Text func(key string) (string, bool)
-	Time func(key string) (time.Time, bool)
-	// Delete removes the record of a key, as a person would. Nil where nobody can.
-	Delete func(key string)
-}
-
-// Target is a connector under test.
-type Target struct {
-	Connector connectors.Connector
-	// Settings are settings that work against a fake at baseURL.
-	Settings func(baseURL string) connectors.Settings
-	// Secrets are the secrets in these settings, and anything else that must never be in an error.
-	Secrets []string
-	// New makes a fake that is ready for calls.
-	New func(t *testing.T) CRM
-	// Write is a write of the record of key whose text and time are these. remoteID is empty for a create.
-	Write func(key, remoteID, text string, at time.Time) connectors.CallWrite
-	// Classes are the statuses whose class differs from connectors.Classify.
-	Classes map[int]connectors.Class
-	// ErrorBody is the vendor's body for a status; nil means none.
-	ErrorBody func(status int) string
-	// MaxText is how many characters the text may have; zero means that there is no limit.
-	MaxText int
-}
-
-// Run runs all behaviours as subtests.
+// Run runs all behaviours as subtests. A behaviour of a capability that the connector has not is skipped; a capability
+// for which the target gives no hook fails.
 func Run(t *testing.T, target Target) {
 	for _, b := range []struct {
 		name string
 		run  func(*testing.T, Target)
 	}{
 		{"Info", testInfo},
+		{"EveryCapabilityIsExercised", testExercised},
 		{"EveryStatusHasAClass", testStatuses},
 		{"RetryAfter", testRetryAfter},
+		{"VendorErrors", testVendorErrors},
 		{"TwiceIsOnce", testTwice},
 		{"ConcurrentIsOnce", testConcurrent},
 		{"CommitThenDropIsOnce", testCommitThenDrop},
 		{"CommitThenTimeoutIsOnce", testCommitThenTimeout},
+		{"LaggingIndex", testLag},
 		{"RefusedConnectionWasNotSent", testRefused},
 		{"CancelIsPrompt", testCancel},
 		{"TextArrivesAsItIs", testText},
 		{"TimesAreInstants", testTimes},
+		{"DurationsInTheVendorsUnit", testDurations},
 		{"DeletedByAPerson", testDeleted},
+		{"MovedByAPerson", testMoved},
 		{"OversizeAnswer", testOversize},
 		{"SlowAnswer", testSlow},
 		{"RedirectElsewhere", testRedirect},
 		{"ErrorsHoldNoSecret", testSecrets},
 		{"BodiesThatAreNotTheVendors", testGarbage},
+		{"TokenExpiresMidFlight", testExpiry},
+		{"RevokedGrant", testRevoked},
+		{"ConnectTest", testVerify},
+		{"Mappings", testMappings},
+		{"Reads", testRead},
+		{"Links", testLinks},
+		{"Contacts", testContacts},
+		{"ContactsAreMadeOnce", testContactOnce},
+		{"ContactsAreFollowed", testFollow},
+		{"Owners", testOwners},
+		{"Dispositions", testDispositions},
+		{"Records", testRecords},
+		{"Deals", testDeals},
+		{"Recordings", testRecordings},
+		{"Transcriptions", testTranscriptions},
+		{"Batches", testBatch},
 	} {
 		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()

@@ -3,6 +3,7 @@ package connectortest
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +12,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -147,28 +149,63 @@ func testDeleted(t *testing.T, target Target) {
 func testText(t *testing.T, target Target) {
 	crm := target.New(t)
 	session := serve(t, target, crm.Handler)
+	length := target.length()
 	limit := 64 << 10
 	if target.MaxText > 0 {
 		limit = min(limit, target.MaxText)
 	}
-	for _, text := range []string{
+	for i, text := range []string{
 		`&lt;script&gt;alert(1)&lt;/script&gt; <b>bold</b> "quotes" 'single' \back\slash %41 {{.}} ${x}`,
 		"Ünïcödé 漢字 🎧👩‍💻 \u202eright to left\u202c é", "line one\nline two\r\n\ttabbed", "=HYPERLINK(\"http://x\")", " ",
-		strings.Repeat("ж", limit), strings.Repeat("🎧", limit/2),
+		strings.Repeat("ж", limit/length("ж")), strings.Repeat("🎧", limit/max(2, length("🎧"))),
 	} {
-		_, err := session.WriteCall(t.Context(), target.Write("key", "", text, noon))
+		key := fmt.Sprintf("key-%d", i)
+		_, err := session.WriteCall(t.Context(), target.Write(key, "", text, noon))
 		require.NoError(t, err)
-		got, ok := crm.Text("key")
+		got, ok := crm.Text(key)
 		require.True(t, ok)
-		require.True(t, got == text, "%.60q became %.60q", text, got)
+		require.True(t, got == target.asStored(text), "%.60q became %.60q", text, got)
 	}
 	if target.MaxText > 0 {
 		out, err := session.WriteCall(t.Context(), target.Write("key", "", strings.Repeat("<i>ж</i>&amp;", target.MaxText), noon))
 		require.NoError(t, err, "text that is too long is cut, not refused")
-		require.NotEmpty(t, out.Warnings)
+		warned(t, out)
 		got, _ := crm.Text("key")
-		require.LessOrEqual(t, len([]rune(got)), target.MaxText)
+		require.LessOrEqual(t, length(got), target.MaxText)
+		require.True(t, utf8.ValidString(got), "a character was cut in the middle")
 	}
+}
+
+// warned demands a warning that says what was cut.
+func warned(t *testing.T, out connectors.Written) {
+	t.Helper()
+	require.NotEmpty(t, out.Warnings)
+	for _, w := range out.Warnings {
+		require.NotEmpty(t, w.Field)
+		require.NotEmpty(t, w.Text)
+	}
+}
+
+func (target Target) length() func(string) int {
+	if target.TextLen != nil {
+		return target.TextLen
+	}
+	return utf8.RuneCountInString
+}
+
+func (target Target) asStored(text string) string {
+	if target.TextAs != nil {
+		return target.TextAs(text)
+	}
+	return text
+}
+
+// summerTime are moments around the ends of summer time in 2026, when an hour comes twice.
+var summerTime = []time.Time{
+	time.Date(2026, 10, 25, 0, 30, 0, 456e6, time.UTC), time.Date(2026, 10, 25, 1, 30, 0, 456e6, time.UTC),
+	time.Date(2026, 11, 1, 5, 30, 0, 1e6, time.UTC), time.Date(2026, 11, 1, 6, 30, 0, 999e6, time.UTC),
+	time.Date(2026, 3, 29, 0, 59, 59, 0, time.UTC), time.Date(2026, 3, 8, 6, 59, 59, 0, time.UTC),
+	time.Date(2026, 4, 4, 15, 15, 0, 0, time.UTC),
 }
 
 func testTimes(t *testing.T, target Target) {
@@ -177,17 +214,69 @@ func testTimes(t *testing.T, target Target) {
 	for _, zone := range []string{"UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe"} {
 		loc, err := time.LoadLocation(zone)
 		require.NoError(t, err)
-		// Around the ends of summer time in 2026, when an hour comes twice.
-		for _, at := range []time.Time{
-			time.Date(2026, 10, 25, 0, 30, 0, 456e6, time.UTC), time.Date(2026, 10, 25, 1, 30, 0, 456e6, time.UTC),
-			time.Date(2026, 11, 1, 5, 30, 0, 1e6, time.UTC), time.Date(2026, 11, 1, 6, 30, 0, 999e6, time.UTC),
-			time.Date(2026, 4, 4, 15, 15, 0, 0, time.UTC),
-		} {
-			_, err := session.WriteCall(t.Context(), target.Write("key", "", "x", at.In(loc)))
+		for _, at := range summerTime {
+			_, err := session.WriteCall(t.Context(), target.Write(fmt.Sprint("key ", zone, at), "", "x", at.In(loc)))
 			require.NoError(t, err)
-			got, ok := crm.Time("key")
+			got, ok := crm.Time(fmt.Sprint("key ", zone, at))
 			require.True(t, ok)
-			require.Equal(t, at.UnixMilli(), got.UnixMilli(), "%s in %s", at, zone)
+			step := orDefault(target.TimeStep, time.Millisecond)
+			require.Equal(t, at.Truncate(step).UnixMilli(), got.UnixMilli(), "%s in %s", at, zone)
 		}
 	}
+}
+
+// testDurations writes calls over the changes of summer time: a length is no difference of wall clocks.
+func testDurations(t *testing.T, target Target) {
+	if target.WriteDuration == nil {
+		t.Skip("a call has no duration there")
+	}
+	crm := target.New(t)
+	session := serve(t, target, crm.Handler)
+	for _, zone := range []string{"UTC", "Europe/Berlin", "America/New_York"} {
+		loc, err := time.LoadLocation(zone)
+		require.NoError(t, err)
+		for _, at := range summerTime {
+			for _, d := range []time.Duration{0, time.Second, 205 * time.Second, 90 * time.Minute} {
+				key := fmt.Sprint(zone, at, d)
+				_, err := session.WriteCall(t.Context(), target.WriteDuration(key, at.In(loc), d))
+				require.NoError(t, err)
+				got, ok := crm.Duration(key)
+				require.True(t, ok)
+				require.Equal(t, d.Truncate(orDefault(target.DurationStep, time.Millisecond)), got, "from %s in %s", at, zone)
+			}
+		}
+	}
+}
+
+// testMoved changes a call that a person has moved to another contact: it stays there.
+func testMoved(t *testing.T, target Target) {
+	crm := target.New(t)
+	if crm.Move == nil {
+		t.Skip("nobody can move a call there")
+	}
+	session := serve(t, target, crm.Handler)
+	first, second := crm.AddContact(connectors.ObjectContact, "Ada", "+14155550188"), crm.AddContact(connectors.ObjectContact, "Grace", "+14155550189")
+	w := target.Write("key", "", "x", noon)
+	w.Links = []connectors.Ref{first}
+	out, err := session.WriteCall(t.Context(), w)
+	require.NoError(t, err)
+	if linker, ok := session.(connectors.Linker); ok {
+		require.NoError(t, linker.LinkCall(t.Context(), out.RemoteID, first))
+	}
+	crm.Move("key", second)
+	require.Equal(t, []connectors.Ref{second}, crm.Linked("key"))
+	if target.Connector.Info().Idempotency == connectors.CreateOnly {
+		return
+	}
+	_, err = session.WriteCall(t.Context(), target.Write("key", out.RemoteID, "y", noon))
+	require.NoError(t, err)
+	require.Equal(t, []connectors.Ref{second}, crm.Linked("key"), "an update leaves the call where a person has put it")
+}
+
+func orDefault[T comparable](v, d T) T {
+	var zero T
+	if v == zero {
+		return d
+	}
+	return v
 }

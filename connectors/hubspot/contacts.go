@@ -86,7 +86,7 @@ func digits(s string) string {
 // in the last seconds: the index lags.
 func (s *session) FindContacts(ctx context.Context, q connectors.PhoneQuery) ([]connectors.Contact, error) {
 	body := search{FilterGroups: phoneFilters(q), Properties: contactProperties, Sorts: []string{}, Limit: searchPage, After: "0"}
-	if len(body.FilterGroups) == 0 {
+	if len(body.FilterGroups) == 0 || len(q.Objects) > 0 && !slices.Contains(q.Objects, connectors.ObjectContact) {
 		return nil, nil
 	}
 	var out []connectors.Contact

@@ -16,7 +16,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/callsync/callsync/connectors"
-	"github.com/callsync/callsync/connectors/connectortest"
 	"github.com/callsync/callsync/connectors/hubspot"
 	"github.com/callsync/callsync/connectors/hubspot/hubspotfake"
 )
@@ -68,49 +67,6 @@ func write(key, remoteID, text string, at time.Time) connectors.CallWrite {
 		"hs_timestamp": at, "hs_call_body": text, "hs_call_title": "A call", "hs_call_duration": int64(61000), "hs_call_direction": "INBOUND",
 		"hs_call_status": "COMPLETED", "hs_call_has_voicemail": false, "hs_call_disposition": nil,
 	}}
-}
-
-func TestConformance(t *testing.T) {
-	t.Parallel()
-	connectortest.Run(t, connectortest.Target{
-		Connector: hubspot.New(),
-		Settings:  settings,
-		Secrets:   []string{token},
-		New: func(t *testing.T) connectortest.CRM {
-			f, _ := ready(t, hubspotfake.Options{})
-			return connectortest.CRM{
-				Handler: f,
-				Count: func(key string) int {
-					n := 0
-					for _, c := range f.State(true).Calls {
-						if c.Properties[hubspot.CallKey] == key && !c.Archived {
-							n++
-						}
-					}
-					return n
-				},
-				Text: func(key string) (string, bool) {
-					c, ok := f.CallByKey(key)
-					return c.Properties["hs_call_body"], ok
-				},
-				Time: func(key string) (time.Time, bool) {
-					c, _ := f.CallByKey(key)
-					at, err := time.Parse(time.RFC3339Nano, c.Properties["hs_timestamp"])
-					return at, err == nil
-				},
-				Delete: func(key string) {
-					c, _ := f.CallByKey(key)
-					f.Archive("calls", c.ID)
-				},
-			}
-		},
-		Write:   write,
-		Classes: map[int]connectors.Class{423: connectors.RateLimited, 477: connectors.Unavailable},
-		ErrorBody: func(status int) string {
-			return fmt.Sprintf(`{"status":"error","message":"something","correlationId":"aaaaaaaa-1111","category":"CATEGORY_%d"}`, status)
-		},
-		MaxText: 65536,
-	})
 }
 
 func TestVendorErrors(t *testing.T) {
