@@ -88,6 +88,8 @@ func (d *attempt) write(ctx context.Context, session connectors.Session, fields 
 	out, err := session.WriteCall(ctx, w)
 	if e := (*connectors.Error)(nil); errors.As(err, &e) {
 		switch {
+		case e.Made && e.RemoteID != "":
+			d.remoteID, d.sending = e.RemoteID, false
 		case e.Class == connectors.NotFound && w.RemoteID != "":
 			return true, nil, nil
 		case e.Class == connectors.Conflict && e.RemoteID != "" && w.RemoteID == "":
@@ -173,6 +175,9 @@ func (d *attempt) adopt(ctx context.Context, session connectors.Session) error {
 	}
 	row := d.lane.Delivery
 	told := row.State == records.DeliveryParked && row.Class == string(connectors.UnknownOutcome)
+	if sure, can := session.(connectors.SureFinder); can && sure.FindsSurely() {
+		return nil
+	}
 	if (!ok || d.idempotency() == connectors.CreateOnly) && !(told && d.in.Force) {
 		return &connectors.Error{Class: connectors.UnknownOutcome, Err: errNoLookup,
 			Public: fmt.Sprintf("A request to %s got no answer, and %s cannot say whether it made the record. Look there, then retry or skip.", d.label(), d.label())}

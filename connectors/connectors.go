@@ -95,6 +95,14 @@ type CallFinder interface {
 	FindCall(ctx context.Context, key string) (id string, ok bool, err error)
 }
 
+// SureFinder is a CallFinder of CreateOnly connections that says how far its answer goes. Elsewhere a create-only CRM that
+// does not show the record may have it all the same, and the delivery is parked.
+type SureFinder interface {
+	CallFinder
+	// FindsSurely tells whether FindCall misses no record that is older than the connector's LookupLag.
+	FindsSurely() bool
+}
+
 // CallReader reads fields of a record as they are now.
 type CallReader interface {
 	ReadCall(ctx context.Context, id string, fields []string) (map[string]any, error)

@@ -40,8 +40,11 @@ type Error struct {
 	Field string
 	// RetryAfter is how long the CRM asks to wait; zero where it does not say.
 	RetryAfter time.Duration
-	// RemoteID is the record that a Conflict names.
+	// RemoteID is the record that a Conflict names, or with Made the one that is there although the write failed.
 	RemoteID string
+	// Made tells that the record RemoteID was made or is known, and a later step of the same write failed: the next
+	// attempt goes on with that record as an update of all fields.
+	Made bool
 	// NotSent tells that nothing of the request reached the CRM: even a create may simply be repeated.
 	NotSent bool
 	// Public is a sentence for the person in the UI: what happened and what to do. It holds no secret and no payload.

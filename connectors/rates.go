@@ -16,6 +16,9 @@ type RateLimit struct {
 	// Daily budgets are filled at midnight in the zone that the connection's setting "time_zone" names, UTC without one;
 	// Per is not used.
 	Daily bool `json:"daily,omitempty"`
+	// Requests counts every request as 1, whatever WithRate says that it costs: vendors that price requests by the day
+	// limit their number by the second.
+	Requests bool `json:"requests,omitempty"`
 	// Setting, where set, names the connection's setting with which an admin replaces Budget: limits differ by plan.
 	Setting string `json:"setting,omitempty"`
 }
