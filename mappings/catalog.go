@@ -248,6 +248,12 @@ func buildCatalog() []entry {
 			text("provider_url", "the call in the phone system's own pages", func(r *run) any { return str(r.in.Call.ProviderURL) }),
 			field("custom_data", FieldMap, "custom fields of the phone system", func(r *run) any { return strMap(r.in.Call.CustomData) }),
 			field("attributes", FieldMap, "everything else the phone system sent", func(r *run) any { return strMap(r.in.Call.Attributes) }),
+			field("own_number", FieldBool, "whether the customer's number is one of your own", func(r *run) any {
+				if r.in.Call.Customer.Number == "" {
+					return nil
+				}
+				return r.in.OwnNumber
+			}),
 			text("contact_id", "the CRM's id of the contact the call belongs to", func(r *run) any { return str(r.in.ContactID) }),
 			text("owner_id", "the CRM's id of the agent's user", func(r *run) any { return str(r.in.OwnerID) }),
 			text("disposition_id", "the CRM's id of the outcome with the disposition's label or id", dispositionID),

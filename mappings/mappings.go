@@ -14,6 +14,8 @@ import (
 // Input is what a mapping sees.
 type Input struct {
 	Call call.Call
+	// OwnNumber tells that the customer's number is one of the workspace's own.
+	OwnNumber bool
 	// ContactID and OwnerID are ids of the CRM, empty where unknown.
 	ContactID string
 	OwnerID   string
