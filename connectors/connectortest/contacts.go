@@ -173,11 +173,14 @@ func testFollow(t *testing.T, target Target) {
 	require.True(t, ok)
 	require.Equal(t, winner, now)
 	if crm.MergeContacts != nil {
-		crm.MergeContacts(loser, winner)
-		now, ok, err = follower.FollowContact(t.Context(), loser)
-		require.NoError(t, err)
-		require.True(t, ok)
-		require.Equal(t, winner, now)
+		merged := crm.MergeContacts(loser, winner)
+		for _, was := range []connectors.Ref{loser, winner} {
+			now, ok, err = follower.FollowContact(t.Context(), was)
+			require.NoError(t, err)
+			require.True(t, ok)
+			require.Equal(t, merged, now)
+		}
+		winner = merged
 	}
 	crm.DeleteContact(winner)
 	_, ok, err = follower.FollowContact(t.Context(), winner)

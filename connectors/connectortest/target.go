@@ -38,9 +38,10 @@ type CRM struct {
 	// CountContacts is how many living records of an object Target.Contact's key has, or its name where the CRM has no
 	// place for the key.
 	CountContacts func(object, key string) int
-	// DeleteContact removes a contact; MergeContacts merges loser into winner. Nil where nobody can.
+	// DeleteContact removes a contact. MergeContacts merges loser into winner and gives what stands for both of them then,
+	// which is a third record at some vendors. Nil where nobody can.
 	DeleteContact func(connectors.Ref)
-	MergeContacts func(loser, winner connectors.Ref)
+	MergeContacts func(loser, winner connectors.Ref) connectors.Ref
 
 	// AddOwner makes a user; one who is not active has left.
 	AddOwner func(email string, active bool)
