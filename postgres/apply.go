@@ -107,9 +107,10 @@ func (db *DB) postpone(ctx context.Context, id string) (records.Applied, error) 
 
 // applyOnce is one transaction. It returns the claimed ids also with an error.
 func (db *DB) applyOnce(ctx context.Context, limit int, receipt string, how records.Applier) (done records.Applied, ids []string, err error) {
+	var a *application
 	err = db.inTx(ctx, func(tx pgx.Tx) error {
 		var err error
-		done = records.Applied{}
+		done, a = records.Applied{}, nil
 		if ids, err = claim(ctx, tx, limit, receipt); err != nil || len(ids) == 0 {
 			return err
 		}
@@ -117,7 +118,7 @@ func (db *DB) applyOnce(ctx context.Context, limit int, receipt string, how reco
 		if err != nil {
 			return err
 		}
-		a := &application{tx: tx, how: how, claimed: ids, receipts: receipts}
+		a = &application{tx: tx, how: how, claimed: ids, receipts: receipts}
 		if err := a.run(ctx); err != nil {
 			return err
 		}
@@ -131,6 +132,10 @@ func (db *DB) applyOnce(ctx context.Context, limit int, receipt string, how reco
 	})
 	if err != nil {
 		return records.Applied{}, ids, fmt.Errorf("apply receipts: %w", storeError(err))
+	}
+	if a != nil {
+		db.news.tell(a.live)
+		db.clocks.add(a.clock)
 	}
 	return done, ids, nil
 }
@@ -151,6 +156,8 @@ type application struct {
 
 	changed map[string]bool // by receipt
 	rows    []callRow       // calls to write
+	live    map[string]bool // workspaces of which live calls change
+	clock   []clockSample
 	done    records.Applied
 }
 
@@ -178,7 +185,7 @@ func (a *application) run(ctx context.Context) error {
 	if err := a.collect(); err != nil {
 		return err
 	}
-	a.changed = map[string]bool{}
+	a.changed, a.live = map[string]bool{}, map[string]bool{}
 	if err := a.resolveRecords(ctx); err != nil {
 		return err
 	}
@@ -434,6 +441,10 @@ func (a *application) foldCall(id string, events []call.Event, receipts []string
 		next.CreatedAt = slices.MinFunc(events, func(x, y call.Event) int { return x.ReceivedAt.Compare(y.ReceivedAt) }).ReceivedAt
 	}
 	next.Call.Revision = next.Revision
+	if !next.ended || old != nil && old.Call.Phase == call.Live || mergedRevision > 0 {
+		a.live[h.WorkspaceID] = true
+	}
+	a.sampleClock(&h.Before, &last, h.WorkspaceID, h.SourceID)
 	a.rows = append(a.rows, next)
 	a.done.Unsignalled = a.done.Unsignalled || next.ended && !quiet
 	return nil

@@ -183,17 +183,30 @@ func (db *DB) DueChecks(ctx context.Context, limit int, pause time.Duration) ([]
 // CloseStale ends up to limit live calls of which nothing was heard for the stale limit of their source, and returns how
 // many. They are flagged: a later receipt that ends them takes the flag away.
 func (db *DB) CloseStale(ctx context.Context, limit int) (int, error) {
-	tag, err := db.pool.Exec(ctx, `
+	rows, err := db.pool.Query(ctx, `
 		update calls c set phase = 'ended', window_base = coalesce(c.window_base, now()), revision = c.revision + 1, changed_at = now(),
-			state = c.state || jsonb_build_object('stale', true, 'phase', 'ended', 'revision', c.revision + 1)
-		from (select c.id from calls c join sources s on s.id = c.source_id
-			where c.phase = 'live' and c.merged_into is null and c.changed_at < now() - make_interval(secs => s.stale_seconds)
-			order by c.changed_at limit $1 for update of c skip locked) p
-		where c.id = p.id`, limit)
+			state = (c.state - 'live') || jsonb_build_object('stale', true, 'phase', 'ended', 'revision', c.revision + 1)
+		from (select l.id from sources s cross join lateral (
+				select id from calls
+				where workspace_id = s.workspace_id and source_id = s.id and phase = 'live' and merged_into is null
+					and changed_at < now() - make_interval(secs => s.stale_seconds)
+				order by changed_at limit $1 for update skip locked) l
+			limit $1) p
+		where c.id = p.id
+		returning c.workspace_id`, limit)
 	if err != nil {
 		return 0, fmt.Errorf("close stale calls: %w", storeError(err))
 	}
-	return int(tag.RowsAffected()), nil
+	closed, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return 0, fmt.Errorf("close stale calls: %w", storeError(err))
+	}
+	workspaces := map[string]bool{}
+	for _, w := range closed {
+		workspaces[w] = true
+	}
+	db.news.tell(workspaces)
+	return len(closed), nil
 }
 
 // ReturnChecks takes back that calls were looked at: the next look is after wait.

@@ -28,6 +28,8 @@ type Sealer interface {
 type DB struct {
 	pool   *pgxpool.Pool
 	sealer Sealer
+	news   liveNews
+	clocks clockNews
 }
 
 // Options bound what one process may ask of the server. Zero members mean the defaults.
@@ -74,11 +76,18 @@ func Open(ctx context.Context, url string, sealer Sealer, opts Options) (*DB, er
 		pool.Close()
 		return nil, fmt.Errorf("postgres: connect: %w", err)
 	}
-	return &DB{pool: pool, sealer: sealer}, nil
+	db := &DB{pool: pool, sealer: sealer}
+	db.startLiveNews()
+	db.startClockNews()
+	return db, nil
 }
 
-// Close waits for the connections in use and closes them all.
-func (db *DB) Close() { db.pool.Close() }
+// Close tells what is still to be told, waits for the connections in use and closes them all.
+func (db *DB) Close() {
+	db.news.close()
+	db.clocks.close()
+	db.pool.Close()
+}
 
 // Ping tells whether the database answers.
 func (db *DB) Ping(ctx context.Context) error { return db.pool.Ping(ctx) }

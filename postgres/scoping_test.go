@@ -33,6 +33,7 @@ var unscopedByDesign = map[string]string{
 	// request, and every row it makes takes its workspace from the row it came from.
 	"apply.go":                 "the relay applies what it has claimed from the inbox",
 	"calls_pipeline.go":        "signals and checks are claimed across workspaces",
+	"clock.go:addClockSamples": "samples of calls that the relay has applied",
 	"inbox.go":                 "the inbox is claimed across workspaces",
 	"partitions.go":            "partitions hold the receipts of all workspaces",
 	"receipts.go:loadReceipts": "receipts of claimed inbox rows",
@@ -40,7 +41,10 @@ var unscopedByDesign = map[string]string{
 	"pulls.go:CountPulled":     "receipts of pulls are counted across workspaces",
 	"pulls.go:duePlans":        "sources are planned across workspaces",
 	"pulls.go:DropOldPulls":    "maintenance: time decides, not a request",
-	"resolve.go":               "calls are found by (source, alias), and a source belongs to one workspace",
+
+	"clock.go:FreshSourceClocks": "a watch over all sources; what it finds goes into the log",
+
+	"resolve.go": "calls are found by (source, alias), and a source belongs to one workspace",
 }
 
 // TestQueriesAreScoped reads the SQL in this package's own source: a statement that touches a table with a workspace_id

@@ -68,7 +68,7 @@ func (db *DB) UpdateSource(ctx context.Context, s records.Source) error {
 	if err != nil {
 		return fmt.Errorf("update a source: %w", err)
 	}
-	tag, err := db.pool.Exec(ctx, `
+	tag, err := db.pool.Exec(ctx, resetClock+`
 		update sources set name = $3, time_zone = $4, default_country = $5, window_seconds = $6, quiet_seconds = $7,
 			stale_seconds = $8, policy = $9, config = $10, secrets = $11, connections = $12, updated_at = now()
 		where workspace_id = $1 and id = $2 and deleted_at is null`,

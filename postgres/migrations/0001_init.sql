@@ -251,6 +251,18 @@ create table source_plans (
     daily_at      timestamptz
 );
 
+-- By how many seconds the latest calls of a source seem to end before their first final report is received: whole hours
+-- mean a wrong time zone. Written now and then, not with each call.
+create table source_clocks (
+    source_id     uuid primary key references sources,
+    workspace_id  uuid not null,
+    -- The latest first.
+    samples       bigint[] not null default '{}',
+    sampled_at    timestamptz not null default now(),
+    -- What was received before is not counted: the time zone was another.
+    counts_from   timestamptz not null default '-infinity'
+);
+
 create table calls (
     id                 uuid primary key,
     workspace_id       uuid not null,
@@ -296,7 +308,8 @@ create index calls_list on calls (workspace_id, listed_at desc, id desc) where m
 create index calls_number on calls (workspace_id, reverse(customer_number) text_pattern_ops) where merged_into is null;
 create index calls_unsignalled on calls (signal_lease) where revision > signalled_revision and merged_into is null;
 create index calls_check on calls (check_at) where check_at is not null and merged_into is null;
-create index calls_live on calls (changed_at) where phase = 'live' and merged_into is null;
+-- For the live board of a workspace and, source by source, for live calls that never end.
+create index calls_live on calls (workspace_id, source_id, changed_at) where phase = 'live' and merged_into is null;
 
 create table call_aliases (
     source_id     uuid not null,
