@@ -11,6 +11,7 @@ import (
 
 	"go.temporal.io/sdk/activity"
 
+	"github.com/callsync/callsync/activities/budget"
 	"github.com/callsync/callsync/connectors"
 	"github.com/callsync/callsync/records"
 )
@@ -21,6 +22,8 @@ type Delivery struct {
 	Connectors connectors.Registry
 	// Transport carries the requests of a connection.
 	Transport func(records.Connection) http.RoundTripper
+	// Budgets, if set, keep deliveries within the limits of the CRMs. Transport must charge to the same.
+	Budgets *budget.Budgets
 	// PublicURL is where people reach callsync; links to calls begin with it.
 	PublicURL string
 	Log       *slog.Logger
@@ -161,7 +164,12 @@ func (d *attempt) run(ctx context.Context) (verdict, error) {
 	case conn.Mode == "shadow":
 		return verdict{outcome: Skipped, class: "shadow", reason: "The connection is in shadow mode: nothing is written to the CRM."}, nil
 	}
-	session, err := d.session(ctx, conn)
+	return d.admitted(ctx)
+}
+
+// deliver brings the record up to date: the attempt has had its turn.
+func (d *attempt) deliver(ctx context.Context) (verdict, error) {
+	session, err := d.session(ctx, d.lane.Connection)
 	if err != nil {
 		return verdict{}, err
 	}

@@ -12,6 +12,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/callsync/callsync/activities/budget"
+	"github.com/callsync/callsync/connectors"
 	"github.com/callsync/callsync/internal/config"
 	"github.com/callsync/callsync/internal/httpx"
 	"github.com/callsync/callsync/internal/telemetry"
@@ -68,10 +70,21 @@ func (p *process) temporal() (temporalx.Options, error) {
 	}, nil
 }
 
-// transport carries the requests to CRMs.
-func (p *process) transport() func(records.Connection) http.RoundTripper {
-	shared := httpx.NewTransport(httpx.TransportOptions{AllowPrivate: p.cfg.HTTP.AllowPrivateHosts})
-	return func(records.Connection) http.RoundTripper { return shared }
+// transport carries the requests to CRMs, within the budgets of their connections.
+func (p *process) transport(kinds connectors.Registry, budgets *budget.Budgets) func(records.Connection) http.RoundTripper {
+	shared := p.network()
+	return func(c records.Connection) http.RoundTripper {
+		kind, ok := kinds[c.Connector]
+		if !ok {
+			return shared
+		}
+		return budgets.Transport(kind.Info(), c, shared)
+	}
+}
+
+// network reaches the servers outside.
+func (p *process) network() http.RoundTripper {
+	return httpx.NewTransport(httpx.TransportOptions{AllowPrivate: p.cfg.HTTP.AllowPrivateHosts})
 }
 
 // operations adds what operators ask for: liveness, readiness and metrics.

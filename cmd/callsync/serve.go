@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/callsync/callsync/activities/budget"
 	"github.com/callsync/callsync/admin"
 	"github.com/callsync/callsync/ingest"
 	"github.com/callsync/callsync/internal/config"
@@ -63,7 +64,7 @@ func serve(ctx context.Context) error {
 	pages, err := admin.New(admin.Deps{
 		Store: watched{p.db, dir}, Providers: providers(), Connectors: crms(), Replayer: actions{relay}, Resyncer: relay,
 		Hooks:     receiver.Tests(),
-		Transport: p.transport(), CheckHost: p.checkHost(), PublicURL: p.cfg.HTTP.PublicURL,
+		Transport: p.transport(crms(), &budget.Budgets{Store: p.db}), CheckHost: p.checkHost(), PublicURL: p.cfg.HTTP.PublicURL,
 		Version: telemetry.Build().Version, Log: p.log,
 	})
 	if err != nil {

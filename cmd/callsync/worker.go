@@ -13,10 +13,10 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/callsync/callsync/activities"
+	"github.com/callsync/callsync/activities/budget"
 	"github.com/callsync/callsync/internal/config"
 	"github.com/callsync/callsync/internal/telemetry"
 	"github.com/callsync/callsync/internal/temporalx"
-	"github.com/callsync/callsync/records"
 	"github.com/callsync/callsync/workflows"
 )
 
@@ -57,8 +57,9 @@ func work(ctx context.Context) error {
 	defer cl.Close()
 
 	kinds := crms()
+	budgets := &budget.Budgets{Store: p.db}
 	deliveries := &activities.Delivery{
-		Store: p.db, Connectors: kinds, Transport: p.transport(), PublicURL: p.cfg.HTTP.PublicURL, Log: p.log,
+		Store: p.db, Connectors: kinds, Transport: p.transport(kinds, budgets), Budgets: budgets, PublicURL: p.cfg.HTTP.PublicURL, Log: p.log,
 		Observe: deliveryMetrics(p.metrics),
 	}
 	temporalx.SetWorkflowCache(p.cfg.Delivery.StickyCache)
@@ -77,7 +78,7 @@ func work(ctx context.Context) error {
 	workerOptions.ActivitiesOnly, workerOptions.Activities = true, pullConcurrency
 	pulls := temporalx.NewWorker(cl, workflows.PullQueue, workerOptions)
 	pulls.RegisterActivityWithOptions(&activities.Pull{
-		Store: p.db, Providers: providers(), Transport: p.transport()(records.Connection{}), Log: p.log,
+		Store: p.db, Providers: providers(), Transport: p.network(), Log: p.log,
 	}, activity.RegisterOptions{})
 	workers = append(workers, pulls)
 	for i, w := range workers {

@@ -94,6 +94,49 @@ create table connections (
 );
 create index connections_workspace on connections (workspace_id, id);
 
+-- What a connection has used of its CRM's limits. tat is when the bucket of a class will be empty again; used is the part
+-- of the day's budget. blocked_until is when the CRM wants requests again.
+create table rate_budgets (
+    connection_id  uuid not null references connections,
+    class          text not null,
+    workspace_id   uuid not null,
+    tat            timestamptz not null default '-infinity',
+    day            text not null default '',
+    used           bigint not null default 0,
+    blocked_until  timestamptz not null default '-infinity',
+    primary key (connection_id, class)
+) with (fillfactor = 50);
+
+-- Turns of deliveries that a short budget keeps waiting.
+create table rate_turns (
+    connection_id  uuid not null,
+    holder         text not null,
+    workspace_id   uuid not null,
+    at             timestamptz not null,
+    primary key (connection_id, holder)
+);
+
+-- Places of a connection whose CRM limits how much may be under way at once.
+create table connection_slots (
+    connection_id  uuid not null,
+    slot           integer not null,
+    workspace_id   uuid not null,
+    holder         text not null default '',
+    until          timestamptz not null default '-infinity',
+    primary key (connection_id, slot)
+) with (fillfactor = 50);
+
+-- Failures in a row to reach a connection's CRM, and until when it is left alone; probe_until is when the one who tries
+-- whether it is back is given up.
+create table connection_health (
+    connection_id    uuid primary key,
+    workspace_id     uuid not null,
+    failures         integer not null default 0,
+    since            timestamptz not null default now(),
+    suspended_until  timestamptz not null default '-infinity',
+    probe_until      timestamptz not null default '-infinity'
+) with (fillfactor = 50);
+
 create table connection_owners (
     connection_id  uuid not null references connections,
     workspace_id   uuid not null references workspaces,

@@ -1,0 +1,96 @@
+package budget
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/callsync/callsync/connectors"
+	"github.com/callsync/callsync/records"
+)
+
+// Priority says what yields to what when a CRM's budget is short: a call that is in no CRM yet goes before a change to
+// one that is, and both go before backfill.
+type Priority int
+
+// The priorities, the most urgent first.
+const (
+	Live Priority = iota
+	Update
+	Backfill
+)
+
+// share is the part of a burst, and of a day's budget, that a priority may use up: what is left is for the more urgent.
+func (p Priority) share() float64 {
+	switch p {
+	case Live:
+		return 1
+	case Update:
+		return 0.75
+	}
+	return 0.5
+}
+
+// burstPart is the part of a limit that may be used at one moment where the vendor's description says nothing. The rest
+// is spread evenly, so that burst and flow together never exceed the limit in any window of its length.
+const burstPart = 0.25
+
+// bucket is one limit of one connection: one request's worth is emission, and burst of them may come at once.
+type bucket struct {
+	class    string
+	emission time.Duration
+	burst    int
+	// daily is the day's budget; then emission and burst are not used.
+	daily int
+}
+
+// key names the bucket's row: a class may have a limit per second and one per day.
+func (b bucket) key() string {
+	if b.daily > 0 {
+		return "day:" + b.class
+	}
+	return b.class
+}
+
+// limits are the buckets and the zone of a connection's day.
+type limits struct {
+	buckets []bucket
+	zone    *time.Location
+}
+
+func limitsOf(info connectors.Info, conn records.Connection) limits {
+	l := limits{zone: time.UTC}
+	if zone, err := time.LoadLocation(strings.TrimSpace(conn.Config["time_zone"])); err == nil {
+		l.zone = zone
+	}
+	for _, limit := range info.Limits {
+		budget := limit.Budget
+		if limit.Setting != "" {
+			if n, err := strconv.Atoi(strings.TrimSpace(conn.Config[limit.Setting])); err == nil && n > 0 {
+				budget = n
+			}
+		}
+		switch {
+		case budget <= 0:
+		case limit.Daily:
+			l.buckets = append(l.buckets, bucket{class: limit.Class, daily: budget})
+		case limit.Per > 0:
+			burst := limit.Burst
+			if burst <= 0 || burst >= budget {
+				burst = max(1, int(float64(budget)*burstPart))
+			}
+			flow := max(1, budget-burst)
+			l.buckets = append(l.buckets, bucket{class: limit.Class, burst: burst, emission: limit.Per / time.Duration(flow)})
+		}
+	}
+	return l
+}
+
+// counts tells whether requests of class count against b.
+func (b bucket) counts(class string) bool { return b.class == "" || b.class == class }
+
+// day is the day whose budget is in use, and when it ends.
+func (l limits) day(now time.Time) (string, time.Time) {
+	t := now.In(l.zone)
+	return t.Format(time.DateOnly), time.Date(t.Year(), t.Month(), t.Day()+1, 0, 0, 0, 0, l.zone)
+}
