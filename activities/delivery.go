@@ -155,6 +155,11 @@ func (d *attempt) run(ctx context.Context) (verdict, error) {
 		return verdict{outcome: Unchanged}, nil
 	case d.lane.Call.Call.TestOnly():
 		return verdict{outcome: Skipped, class: classTest, reason: "Test call: not delivered"}, nil
+	}
+	if v, decided, err := d.byRules(ctx); decided || err != nil {
+		return v, err
+	}
+	switch {
 	case conn.Status == records.ConnectionPaused:
 		return verdict{outcome: Parked, class: classPaused, reason: orElse(conn.StatusReason, "The connection is paused. Resume it, and this call goes out.")}, nil
 	case conn.Status == records.ConnectionRevoked:

@@ -18,6 +18,7 @@ type opened struct {
 	mu       sync.Mutex
 	sessions map[string]openSession
 	programs map[programKey]*mappings.Program
+	rules    map[rulesKey]*mappings.Rules
 }
 
 type openSession struct {

@@ -38,6 +38,8 @@ type Store interface {
 	// RevokeConnection revokes a connection, with the reason shown to people, if it is active and its settings are still
 	// those of version (UpdatedAt); else it returns false.
 	RevokeConnection(ctx context.Context, workspaceID, id string, version time.Time, reason string) (bool, error)
+	// Rules returns the rules of a source or connection (records.RulesOfSource, records.RulesOfConnection).
+	Rules(ctx context.Context, workspaceID, owner, ownerID string) (records.Rules, error)
 	// ActiveMapping returns the mapping in force; records.ErrNotFound if the object has none.
 	ActiveMapping(ctx context.Context, workspaceID, connectionID, object string) (records.MappingVersion, error)
 	// OwnerFor returns the CRM user an admin assigned to an agent; ok is false where nobody did.

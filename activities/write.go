@@ -48,7 +48,7 @@ func (d *attempt) mappingInput(contactID, ownerID string, options []mappings.Opt
 		loc = time.UTC
 	}
 	return mappings.Input{
-		Call: d.lane.Call.Call, ContactID: contactID, OwnerID: ownerID, Dispositions: options,
+		Call: d.lane.Call.Call, OwnNumber: d.lane.OwnNumber, ContactID: contactID, OwnerID: ownerID, Dispositions: options,
 		CallURL: d.PublicURL + "/calls/" + d.in.CallID, Location: loc,
 	}
 }

@@ -37,6 +37,16 @@ func (d RulesDocument) Problems(countries ...string) RuleProblems {
 	return ruleProblems(d.problems(countries))
 }
 
+// LoadRules makes rules that were stored ready to decide about calls of a country. What ParseRules had refused is refused
+// here as well, but for phone numbers that are none in this country.
+func LoadRules(data []byte, country string) (*Rules, error) {
+	doc, d := decodeRules(data)
+	if len(d.problems) > 0 {
+		return nil, ruleProblems(d.problems)
+	}
+	return CompileRules(doc, country)
+}
+
 // maxProblems is how many problems are shown; whoever has more will look again.
 const maxProblems = 50
 

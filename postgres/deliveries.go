@@ -50,6 +50,7 @@ func (db *DB) leaseLane(ctx context.Context, workspaceID, callID, connectionID s
 			returning d.id
 		)
 		select c.state, c.revision, c.complete, coalesce(c.window_base, '0001-01-01 00:00:00+00'), c.changed_at, c.settled_revision,
+			s.name, coalesce(rs.version, 0), coalesce(rk.version, 0),
 			s.default_country, s.time_zone,
 			k.connector, k.name, k.config, k.mode, k.contact_policy, k.many_policy, k.status, k.status_reason,
 			coalesce(k.idempotency, ''), k.updated_at, k.deleted_at is not null,
@@ -60,6 +61,8 @@ func (db *DB) leaseLane(ctx context.Context, workspaceID, callID, connectionID s
 			extract(epoch from greatest(d.lease_until, now()) - now())::float8, extract(epoch from now() - d.sending_since)::float8,
 			d.class, d.field, d.reason, d.detail
 		from calls c
+		left join rules rs on rs.workspace_id = c.workspace_id and rs.owner_id = c.source_id
+		left join rules rk on rk.workspace_id = c.workspace_id and rk.owner_id = $3
 		join sources s on s.id = c.source_id
 		join connections k on k.workspace_id = c.workspace_id and k.id = $3
 		left join active_mappings m on m.connection_id = k.id and m.object = 'call'
@@ -85,6 +88,7 @@ func (db *DB) leaseLane(ctx context.Context, workspaceID, callID, connectionID s
 	k := &lane.Connection
 	var revision int64
 	err := row.Scan(&state, &revision, &lane.Call.Complete, &lane.Call.WindowBase, &lane.Call.ChangedAt, &lane.Call.SettledRevision,
+		&lane.SourceName, &lane.SourceRules, &lane.ConnectionRules,
 		&lane.DefaultCountry, &lane.TimeZone,
 		&k.Connector, &k.Name, &config, &k.Mode, &k.ContactPolicy, &k.ManyPolicy, &k.Status, &k.StatusReason,
 		&k.Idempotency, &k.UpdatedAt, &lane.Deleted,

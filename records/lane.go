@@ -26,6 +26,10 @@ type Lane struct {
 	// DefaultCountry is the source's, in which numbers without a country code are read; TimeZone is its zone.
 	DefaultCountry string
 	TimeZone       string
+	SourceName     string
+	// SourceRules and ConnectionRules are the versions of their rules; zero where there are none.
+	SourceRules     int
+	ConnectionRules int
 	// Connection comes without its secrets.
 	Connection Connection
 	// Deleted tells that the connection is no more.

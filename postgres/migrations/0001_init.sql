@@ -159,6 +159,17 @@ create table connection_dispositions (
     primary key (connection_id, value_key)
 );
 
+-- Which calls of a source, or to a connection, sync. The version rises with every change, also when the document is emptied.
+create table rules (
+    owner_id      uuid primary key,
+    workspace_id  uuid not null references workspaces,
+    owner         text not null check (owner in ('source', 'connection')),
+    version       integer not null,
+    document      text not null,
+    author        text not null default '',
+    updated_at    timestamptz not null default now()
+);
+
 create table mappings (
     connection_id  uuid not null references connections,
     object         text not null,
