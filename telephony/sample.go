@@ -38,6 +38,9 @@ const (
 // receiver keeps it: on a request from outside it is taken away, so that nobody can mark a call as a test.
 const TestHeader = "Callsync-Test"
 
+// TestReceiptHeader carries, in the answer to a request with TestHeader, the id of the receipt that it became.
+const TestReceiptHeader = "Callsync-Test-Receipt"
+
 // The values of TestHeader: a test that goes to the CRMs like any other call, and one that does not.
 const (
 	TestDeliver = "deliver"

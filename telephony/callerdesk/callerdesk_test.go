@@ -457,35 +457,3 @@ func TestReply(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, telephony.Reply{Status: 200, ContentType: "text/plain; charset=utf-8", Body: "success"}, callerdesk.New().Reply(telephony.Request{}))
 }
-
-func BenchmarkDecode(b *testing.B) {
-	p, r, s := callerdesk.New(), telephonytest.Post(b, "", string(callerdeskfake.Report(incoming()))), settings()
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := p.Decode(r, s); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-// The vendor's tables, and what each field does to the call: without it, it would be another one.
-func TestEveryDocumentedFieldHasAPlace(t *testing.T) {
-	t.Parallel()
-	full := func() m {
-		return m{
-			"SourceNumber": "09876500001", "DestinationNumber": "01204501234", "DialWhomNumber": "09123400002", "CallDuration": "95", "coins": "1", "Status": "ANSWER",
-			"StartTime": "2026-03-01 15:04:05", "EndTime": "2026-03-01 15:05:40", "CallSid": "1672649960.9601", "CallRecordingUrl": "https://x.test/a.wav", "Direction": "IVR",
-			"campid": "11387004", "TalkDuration": "40", "call_group": "TestGroup", "receiver_name": "Ashish", "error_code": "19", "LegA_Picked_time": "2026-03-01 15:04:06",
-			"LegB_Start_time": "2026-03-01 15:04:07", "LegB_Picked_time": "2026-03-01 15:04:29", "key_press": "2", "hangup_cause": "ANSWER(16-customer)", "Uniqueid": "u1", "new_field": "x",
-		}
-	}
-	all := one(t, full())
-	for k := range full() {
-		body := full()
-		if body[k] = ""; k == "CallSid" {
-			require.Equal(t, "u1", one(t, body).ProviderID)
-			continue
-		}
-		require.NotEqual(t, all, one(t, body), k)
-	}
-}

@@ -368,13 +368,3 @@ func TestReplyIsAlwaysSuccess(t *testing.T) {
 		require.Equal(t, 200, reply.Status)
 	}
 }
-
-func BenchmarkDecode(b *testing.B) {
-	p, r := callrail.New(), telephonytest.Post(b, "post-call", string(callrailfake.PostCall(talk())))
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := p.Decode(r, telephony.Settings{}); err != nil {
-			b.Fatal(err)
-		}
-	}
-}

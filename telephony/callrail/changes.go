@@ -21,13 +21,13 @@ var changeable = map[string]change{
 	"tags":               {call.FieldTags, []string{"tags", "tag"}},
 	"note":               {call.FieldNote, []string{"note"}},
 	"value":              {call.FieldValue, []string{"value"}},
-	"transcription_text": {call.FieldTranscription, []string{"transcription", "conversational_transcript"}},
+	"transcription_text": {call.FieldTranscription, transcriptionKeys},
 	"recording_duration": {call.FieldRecordings, recordingKeys},
 	"auto_score":         {call.FieldScores, scoreFields},
 	"manual_score":       {call.FieldScores, scoreFields},
 
 	"score":            {call.FieldScores, scoreFields},
-	"transcription":    {call.FieldTranscription, []string{"transcription", "conversational_transcript"}},
+	"transcription":    {call.FieldTranscription, transcriptionKeys},
 	"recording":        {call.FieldRecordings, recordingKeys},
 	"recording_player": {call.FieldRecordings, recordingKeys},
 	"lead_status":      {call.FieldLeadStatus, []string{"lead_status"}},
@@ -36,6 +36,8 @@ var changeable = map[string]change{
 	"agent":            {call.FieldAgents, []string{"agent_email", "agent", "agent_name"}},
 	"duration":         {call.FieldDurationSeconds, []string{"duration"}},
 }
+
+var transcriptionKeys = []string{"transcription", "transcription_text", "conversational_transcript"}
 
 var recordingKeys = []string{"recording", "recording_redirect", "recording_duration"}
 

@@ -61,7 +61,7 @@ func (d *decoder) call(e *call.Event) {
 	x.StartedAt = d.start(x.TimeZone)
 	d.outcome(e)
 	d.recording(x)
-	x.Transcription.Text = f.Text("transcription", "conversational_transcript")
+	x.Transcription.Text = f.Text(transcriptionKeys...)
 	x.Tags = f.Strings("tags", "tag")
 	x.Note = f.Text("note")
 	x.Value = d.money("value")
@@ -73,10 +73,7 @@ func (d *decoder) call(e *call.Event) {
 	x.Attribution = d.attribution()
 	x.ProviderURL = f.Text("timeline_url")
 	d.agent(e)
-	// What is only another spelling of fields that were read.
-	f.Drop("formatted_call_type", "formatted_duration", "formatted_value", "formatted_customer_name",
-		"formatted_customer_phone_number", "formatted_customer_name_or_phone_number", "formatted_customer_location",
-		"formatted_tracking_phone_number", "formatted_business_phone_number", "timestamp", "changes")
+	d.dropSpellings()
 	x.Attributes = d.rest()
 
 	// A recording or transcription that is not here can come until somebody says otherwise: CallRail sends Post-Call
@@ -90,6 +87,27 @@ func (d *decoder) call(e *call.Event) {
 	}
 	if len(e.Outlook) == 0 {
 		e.Outlook = nil
+	}
+}
+
+// spellings are fields that say for people what others say.
+var spellings = map[string][]string{
+	"formatted_call_type": {"call_type"}, "formatted_duration": {"duration"}, "formatted_value": {"value"}, "timestamp": {"start_time"},
+	"formatted_customer_name": {"customer_name"}, "formatted_customer_phone_number": {"customer_phone_number", "customer_number"},
+	"formatted_customer_name_or_phone_number": {"customer_name", "customer_phone_number", "customer_number"},
+	"formatted_customer_location":             {"customer_city", "customer_state", "customer_country"},
+	"formatted_tracking_phone_number":         {"tracking_phone_number"}, "formatted_business_phone_number": {"business_phone_number"},
+}
+
+// dropSpellings takes those whose others are there.
+func (d *decoder) dropSpellings() {
+	for name, plain := range spellings {
+		if d.f.Peek(plain...) != nil {
+			d.f.Drop(name)
+		}
+	}
+	if v, _ := telephony.TextOf(d.f.Peek("formatted_value")); dash(v) {
+		d.f.Drop("formatted_value")
 	}
 }
 

@@ -35,7 +35,19 @@ func (d *decoder) message(e *call.Event) {
 	d.agent(e)
 	m.Agents, e.Facts.Agents = e.Facts.Agents, nil
 	e.Message, e.OccurredAt = m, m.SentAt
-	e.Facts.Attributes = d.rest()
+	e.Facts.Attributes = d.withNumber(d.rest())
+}
+
+// withNumber keeps the numeric id of a message or form that has another one: they have no aliases.
+func (d *decoder) withNumber(attributes map[string]any) map[string]any {
+	if d.id.number == "" || d.id.number == d.id.value {
+		return attributes
+	}
+	if attributes == nil {
+		attributes = map[string]any{}
+	}
+	attributes[fieldNumericID] = d.id.number
+	return attributes
 }
 
 // form fills an event of a form submission. Who submitted it is read from the form's own fields, whose names the
@@ -55,7 +67,7 @@ func (d *decoder) form(e *call.Event) {
 	w.Customer = d.person(data)
 	f.Drop("updated_at")
 	e.Form, e.OccurredAt = w, w.SubmittedAt
-	e.Facts.Attributes = d.rest()
+	e.Facts.Attributes = d.withNumber(d.rest())
 }
 
 // person finds the customer among a form's free fields, by the words their names are made of; of several the first by

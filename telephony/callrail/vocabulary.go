@@ -18,7 +18,7 @@ var vocabulary = telephony.NewVocabulary(nil, strings.Fields(`
 	session_uuid source_name formatted_tracking_source source medium campaign keywords keywords_spotted
 	start_time created_at updated_at timestamp datetime sent_at submitted_at
 	first_call prior_calls total_calls lead_status good_lead_call_id good_lead_call_time spam
-	recording recording_redirect recording_player recording_duration waveforms transcription conversational_transcript
+	recording recording_redirect recording_player recording_duration waveforms transcription transcription_text conversational_transcript
 	voicemail_transcription speaker_percent call_highlights call_summary sentiment keypad_entries
 	tags tag detail_tags note value formatted_value score auto_score manual_score custom
 	agent agent_email agent_name device_type timeline_url integration_data kissmetrics_id

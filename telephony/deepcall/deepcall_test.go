@@ -464,13 +464,3 @@ func TestCheckConfig(t *testing.T) {
 		require.Equal(t, deepcall.ConfigRecordingBase, p[0].Setting)
 	}
 }
-
-func BenchmarkDecode(b *testing.B) {
-	p, r, s := deepcall.New(), posted(b, formType, deepcallfake.Form(deepcallfake.Report(inbound()))), settings()
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := p.Decode(r, s); err != nil {
-			b.Fatal(err)
-		}
-	}
-}

@@ -304,24 +304,3 @@ func FuzzMapping(f *testing.F) {
 		require.Error(t, err)
 	})
 }
-
-func BenchmarkDecode(b *testing.B) {
-	p := generic.New()
-	for name, c := range map[string]struct {
-		s    *telephony.Settings
-		body []byte
-	}{
-		"form": {settings(genericfake.FormMapping), genericfake.FormStatus(talk(), "completed")},
-		"json": {settings(genericfake.JSONMapping), genericfake.JSONCall(talk(), "hangup")},
-	} {
-		r := telephonytest.Post(b, "", string(c.body))
-		b.Run(name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := p.Decode(r, *c.s); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}

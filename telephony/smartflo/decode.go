@@ -176,7 +176,8 @@ func (d *decoder) times(e *call.Event) {
 		}
 	}
 	// In "DTMF Option" and "Dialed on Agent" the date is a moment, in "Call received on Department" a day.
-	happened := d.stamp("date")
+	// It stays an attribute: the call has no place for when a step of it was.
+	happened, _ := moment(d.f.Peek("date"), d.loc)
 	switch e.Kind {
 	case call.CallEnded:
 		e.OccurredAt = x.EndedAt

@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"os"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -494,64 +492,9 @@ func TestLifeOfACall(t *testing.T) {
 	require.Equal(t, call.Disposition{Value: "Callback", SetBy: "Ravi Shah"}, again.Facts.Disposition)
 }
 
-// Every variable of the vendor's page has a place, and the guide names it.
-func TestEveryVariableHasAPlace(t *testing.T) {
-	t.Parallel()
-	guide, err := os.ReadFile("../../docs/phones/smartflo.md")
-	require.NoError(t, err)
-	values := map[string]any{
-		"call_to_number": "8045671200", "caller_id_number": "9000012345", "customer_number_with_prefix": "+919000012345", "customer_number": "9000012345",
-		"answered_agent_number": "9000043211", "answer_agent_number": "9000043212", "agent_number": "9000043213", "first_missed_agent_number": "9000043214",
-		"first_missed_agent_follow_me_number": "9000043215", "customer_no_with_prefix": "+919000012345", "client_number": "9000012345",
-		"start_stamp": "2026-03-01 15:04:05", "answer_stamp": "2026-03-01 15:04:09", "end_stamp": "2026-03-01 15:05:05", "date": "2026-03-01",
-		"start_date": "2026-03-01", "end_date": "2026-03-01", "start_time": "15:04:05", "end_time": "15:05:05", "direction": "Dialer (inbound)",
-		"billsec": "101", "duration": "102", "bridged_duration": "103", "outbound_sec": "104", "agent_ring_time": "105", "answered_agent": m{"name": "probe-agent"},
-		"missed_agent": []m{{"name": "probe-missed"}}, "call_flow": []m{{"type": "IVR", "name": "probe-step"}}, "broadcast_lead_fields": m{"probe": "probe-lead"},
-		"lead_fields": m{"probe": "probe-lead-2"}, "billing_circle": m{"operator": "probe-operator", "circle": "probe-circle"}, "call_status": "probe-status",
-		"recording_url": "https://rec.example/probe", "customer_ring_time": "106", "call_duration": "107", "answered_seconds": "108",
-	}
-	want := map[string]string{
-		"start_stamp": "2026-03-01T09:34:05Z", "end_stamp": "2026-03-01T09:35:05Z", "start_date": "2026-03-01T09:34:05Z", "start_time": "2026-03-01T09:34:05Z",
-		"end_date": "2026-03-01T09:35:05Z", "end_time": "2026-03-01T09:35:05Z", "answered_agent": "probe-agent", "missed_agent": "probe-missed", "call_flow": "probe-step",
-		"broadcast_lead_fields": "probe-lead", "lead_fields": "probe-lead-2", "billing_circle": "probe-operator", "direction": `"direction":"inbound"`,
-		"call_to_number": "+918045671200",
-	}
-	for _, name := range smartflo.Variables() {
-		v, ok := values[name]
-		if !ok {
-			v = "probe-" + strings.ReplaceAll(name, "_", "-")
-		}
-		body := m{"call_id": "1772357645.77120", "direction": "inbound", name: v}
-		for _, part := range [][2]string{{"start_date", "start_time"}, {"end_date", "end_time"}} {
-			if name == part[0] || name == part[1] {
-				body[part[0]], body[part[1]] = values[part[0]], values[part[1]]
-			}
-		}
-		event := "hangup"
-		doc, err := json.Marshal(one(t, event, body))
-		require.NoError(t, err)
-		find := want[name]
-		if find == "" {
-			find, _ = v.(string)
-		}
-		require.Regexp(t, regexp.QuoteMeta(find), string(doc), "variable %s", name)
-		require.Contains(t, string(guide), "`"+name+"`", "the guide has no word on %s", name)
-	}
-}
-
 func TestReplyIsAlwaysSuccess(t *testing.T) {
 	t.Parallel()
 	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "BREW"} {
 		require.Equal(t, 200, smartflo.New().Reply(telephony.Request{Method: method, Body: []byte("junk")}).Status)
-	}
-}
-
-func BenchmarkDecode(b *testing.B) {
-	p, r := smartflo.New(), post(b, "hangup", smartflofake.JSON(smartflofake.Payload("hangup", talk())))
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := p.Decode(r, telephony.Settings{}); err != nil {
-			b.Fatal(err)
-		}
 	}
 }

@@ -63,6 +63,12 @@ func Post(t testing.TB, event, file string) telephony.Request {
 	}
 }
 
+// Describe checks that every variable of a provider has the place that its dictionary says.
+func Describe(t *testing.T, p telephony.Provider, d Dictionary) {
+	t.Helper()
+	checkVariables(t, p, d)
+}
+
 // Run checks p with cases and with requests nobody planned for.
 func Run(t *testing.T, p telephony.Provider, cases []Case) {
 	t.Helper()
@@ -95,6 +101,7 @@ type outcome struct {
 	Where   string       `json:"unreadable_at,omitempty"`
 	Public  string       `json:"public,omitempty"`
 	Events  []call.Event `json:"events,omitempty"`
+	unknown []telephony.Unknown
 }
 
 // decode runs Decode and checks what holds of every answer.
@@ -131,7 +138,7 @@ func decode(t testing.TB, p telephony.Provider, r telephony.Request, s telephony
 	require.True(t, utf8.Valid(doc))
 	require.NotContains(t, strings.ReplaceAll(string(doc), `\\`, ""), `\u0000`, "PostgreSQL refuses NUL: use telephony.CleanText")
 	require.NotContains(t, string(doc), sentinel, "secrets are not facts")
-	return outcome{Ignored: d.Ignored, Events: d.Events}
+	return outcome{Ignored: d.Ignored, Events: d.Events, unknown: d.Unknown}
 }
 
 // TryDecode decodes r twice and checks everything that holds of every answer; it is the body of fuzz tests.
