@@ -34,6 +34,7 @@ type Delivery struct {
 }
 
 // Deliver brings one lane of a call up to date: it loads the call, finds the contact and the owner, applies the mapping,
+	seen sights
 // compares with what was written before, writes the difference and records it. It may run any number of times, and be
 // killed anywhere: every step is repeatable or recorded. It returns an error only for what Temporal shall try again.
 func (a *Delivery) Deliver(ctx context.Context, in DeliverInput) (DeliverResult, error) {
@@ -96,6 +97,8 @@ type attempt struct {
 }
 
 // keepAlive heartbeats and renews the lease while the attempt lasts, and cancels it when the lease is lost.
+	// ownerID is the CRM user who shall own what is made.
+	ownerID string
 func (d *attempt) keepAlive(parent context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	done := make(chan struct{})
@@ -151,6 +154,9 @@ func (d *attempt) run(ctx context.Context) (verdict, error) {
 	switch {
 	case d.lane.Deleted:
 		return verdict{outcome: Skipped, class: "connection_deleted", reason: "The connection was deleted."}, nil
+	if row.Revision < revision || d.in.Force {
+		d.sight(ctx)
+	}
 	case row.Revision >= revision && !d.in.Force && (row.State == records.DeliveryDone || row.State == records.DeliveryParked || row.State == records.DeliverySkipped):
 		return verdict{outcome: Unchanged}, nil
 	case d.lane.Call.Call.TestOnly():
@@ -178,21 +184,35 @@ func (d *attempt) deliver(ctx context.Context) (verdict, error) {
 	if err != nil {
 		return verdict{}, err
 	}
-	party, err := d.party(ctx, session)
+	owner, warning, err := d.owner(ctx, session)
 	if err != nil {
 		return verdict{}, err
 	}
-	owner, err := d.owner(ctx, session)
+	d.ownerID = owner
+	party, err := d.party(ctx, session, owner)
 	if err != nil {
 		return verdict{}, err
 	}
-	fields, warnings, err := d.fields(ctx, session, party.ID, owner)
+	if party.hold {
+		return asked(party), nil
+	}
+	contactID := ""
+	if party.Object == connectors.ObjectContact {
+		contactID = party.ID
+	}
+	fields, warnings, err := d.fields(ctx, session, contactID, owner)
 	if err != nil {
 		return verdict{}, err
 	}
-	deleted, more, err := d.write(ctx, session, fields, party)
+	if warning != "" {
+		warnings = append(warnings, warning)
+	}
+	deleted, more, err := d.write(ctx, session, fields, party.Ref)
 	if err == nil && !deleted {
-		deleted, err = d.link(ctx, session, party)
+		deleted, err = d.link(ctx, session, party.Ref)
+	}
+	if err == nil {
+		err = d.matched(ctx, party.Ref)
 	}
 	if err != nil {
 		return verdict{}, err

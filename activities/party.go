@@ -4,239 +4,295 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 	"time"
-
-	"github.com/nyaruka/phonenumbers"
 
 	"github.com/callsync/callsync/call"
 	"github.com/callsync/callsync/connectors"
 	"github.com/callsync/callsync/records"
 )
 
-// stepParty records which contact the call belongs to, and how that was decided.
+// stepParty records which contact the call belongs to, and how that was decided. One without an id says that it belongs to
+// none so far, and that this has been noted.
 const stepParty = "party"
 
 // trustMatch is how long a contact that was found by phone is used for further calls of the number without asking the
-// CRM again. Contacts that callsync made are theirs until the CRM says they are gone.
+// CRM again, and a lead without asking whether it was converted. Contacts that callsync made are theirs until the CRM says
+// they are gone.
 const trustMatch = 10 * time.Minute
 
-// party is the contact of the call; an empty Ref where there is none, and that is right by policy.
-func (d *attempt) party(ctx context.Context, session connectors.Session) (connectors.Ref, error) {
-	number := d.lane.Call.Call.Customer.Number
-	matcher, ok := session.(connectors.ContactMatcher)
-	if !ok || number == "" || d.lane.OwnNumber {
-		return connectors.Ref{}, nil
-	}
-	if s, ok := d.lane.Delivery.Steps[stepParty]; ok && s.Key == number && s.ID != "" {
-		return connectors.Ref{Object: s.Object, ID: s.ID}, nil
-	}
-	row, err := d.Store.Contact(ctx, d.in.WorkspaceID, d.in.ConnectionID, number)
-	if err != nil && !errors.Is(err, records.ErrNotFound) {
-		return connectors.Ref{}, fmt.Errorf("%w: read the contact: %w", errStore, err)
-	}
-	if ref, ok := known(row); ok {
-		d.step(stepParty, records.Step{ID: ref.ID, Object: ref.Object, Key: number, Text: row.Steps[stepParty].Text})
-		return ref, nil
-	}
-	return d.findOrCreate(ctx, session, matcher, number)
+// match is what came of the search for a call's contact.
+type match struct {
+	// Ref is empty where the call belongs to nobody, and that is right by policy.
+	connectors.Ref
+	name, why string
+	// hold keeps the call here until somebody has answered.
+	hold bool
 }
 
-// known is the contact that a number's row names, if it can still be relied upon.
-func known(row records.Delivery) (connectors.Ref, bool) {
+// party is the contact of the call. One call has one, however many contacts share its number.
+func (d *attempt) party(ctx context.Context, session connectors.Session, owner string) (match, error) {
+	c := &d.lane.Call.Call
+	matcher, ok := session.(connectors.ContactMatcher)
+	number := c.Customer.Number
+	if !ok || number == "" || d.lane.OwnNumber || c.Direction == call.Internal {
+		return match{}, nil
+	}
+	if s := d.lane.Delivery.Steps[stepParty]; s.Key == number && s.ID != "" {
+		return match{Ref: connectors.Ref{Object: s.Object, ID: s.ID}}, nil
+	}
+	m, err := d.seek(ctx, session, matcher, d.wanted(session, owner))
+	if err != nil {
+		return match{}, err
+	}
+	d.step(stepParty, records.Step{ID: m.ID, Object: m.Object, Key: number, Name: m.name, Text: m.why})
+	return m, nil
+}
+
+// wanted is whom to look for.
+func (d *attempt) wanted(session connectors.Session, owner string) wanted {
+	c := d.lane.Call.Call.Customer
+	w := wanted{number: c.Number, extension: extension(c.RawNumber, d.lane.DefaultCountry), country: d.lane.DefaultCountry,
+		hint: c.CRMID, owner: owner, policy: d.lane.Connection.Match.WithDefaults()}
+	info := d.Connectors[d.lane.Connection.Connector].Info()
+	if len(w.policy.Objects) == 0 {
+		w.policy.Objects = info.Matches
+	}
+	if len(w.policy.Objects) == 0 {
+		w.policy.Objects = []string{connectors.ObjectContact}
+	}
+	if creates := (map[string]string{records.MatchCreateContact: connectors.ObjectContact, records.MatchCreateLead: connectors.ObjectLead})[w.policy.OnNone]; creates != "" && !canCreate(session, info, creates) {
+		w.policy.OnNone = records.MatchNone
+	}
+	return w
+}
+
+// canCreate tells whether the CRM lets callsync create an object for an unknown number.
+func canCreate(session connectors.Session, info connectors.Info, object string) bool {
+	_, ok := session.(connectors.ContactCreator)
+	return ok && (slices.Contains(info.Creates, object) || len(info.Creates) == 0 && object == connectors.ObjectContact)
+}
+
+// seek takes what a person chose for the number, else what is known of it, else asks the CRM.
+func (d *attempt) seek(ctx context.Context, session connectors.Session, matcher connectors.ContactMatcher, w wanted) (match, error) {
+	if m, ok := d.chosen(); ok {
+		return m, nil
+	}
+	row, err := d.Store.Contact(ctx, d.in.WorkspaceID, d.in.ConnectionID, w.number)
+	if err != nil && !errors.Is(err, records.ErrNotFound) {
+		return match{}, fmt.Errorf("%w: read the contact: %w", errStore, err)
+	}
+	if m, ok := d.known(session, row, w); ok {
+		return m, nil
+	}
+	return d.findOrCreate(ctx, session, matcher, w)
+}
+
+// chosen is the contact that a person chose for the number, or none if that is what they chose.
+func (d *attempt) chosen() (match, bool) {
+	switch d.lane.Choice {
+	case "", records.ChoiceCreate:
+		return match{}, false
+	case records.ChoiceNone:
+		return match{why: "Left without a contact, as somebody chose for this number"}, true
+	}
+	return match{Ref: connectors.Ref{Object: orElse(d.lane.ChoiceObject, connectors.ObjectContact), ID: d.lane.Choice}, why: "Chosen for this number by a person"}, true
+}
+
+// known is the contact that a number's row names, if it can still be relied upon for this call.
+func (d *attempt) known(session connectors.Session, row records.Delivery, w wanted) (match, bool) {
 	s := row.Steps[stepParty]
 	if row.State != records.DeliveryDone || row.RemoteID == "" {
-		return connectors.Ref{}, false
+		return match{}, false
 	}
-	return connectors.Ref{Object: s.Object, ID: row.RemoteID}, len(row.Written) > 0 || time.Since(row.UpdatedAt) < trustMatch
+	m := match{Ref: connectors.Ref{Object: orElse(s.Object, connectors.ObjectContact), ID: row.RemoteID}, name: s.Name, why: s.Text}
+	fresh := time.Since(row.UpdatedAt) < trustMatch
+	if made(row) {
+		_, follows := session.(connectors.ContactFollower)
+		return m, fresh || !follows || m.Object != connectors.ObjectLead
+	}
+	// What was decided under other settings is decided again.
+	fresh = fresh && row.UpdatedAt.After(d.lane.Connection.UpdatedAt)
+	return m, fresh && d.lane.Choice == "" && (s.Key == "" || s.Key == w.key())
 }
+
+// made tells whether callsync made the contact of a number's row.
+func made(row records.Delivery) bool { return len(row.Written) > 0 }
 
 // findOrCreate looks the number up and makes a contact where the policy says so. It holds the number's lease, so that
 // two calls of one new number, at the same moment and in two workers, make one contact.
-func (d *attempt) findOrCreate(ctx context.Context, session connectors.Session, matcher connectors.ContactMatcher, number string) (connectors.Ref, error) {
-	row, token, err := d.Store.LeaseContact(ctx, d.in.WorkspaceID, d.in.ConnectionID, number, Lease)
+func (d *attempt) findOrCreate(ctx context.Context, session connectors.Session, matcher connectors.ContactMatcher, w wanted) (match, error) {
+	row, token, err := d.Store.LeaseContact(ctx, d.in.WorkspaceID, d.in.ConnectionID, w.number, Lease)
 	if held := (*records.LeasedError)(nil); errors.As(err, &held) {
-		return connectors.Ref{}, &connectors.Error{Class: connectors.RateLimited, RetryAfter: min(time.Second, max(time.Until(held.Until), 100*time.Millisecond)),
-			Public: "Another call of the same number is making the contact. This call follows at once.", Err: err}
+		return match{}, &connectors.Error{Class: connectors.RateLimited, RetryAfter: min(time.Second, max(time.Until(held.Until), 100*time.Millisecond)),
+			Public: "Another call of the same number is looking for the contact. This call follows at once.", Err: err}
 	}
 	if err != nil {
-		return connectors.Ref{}, fmt.Errorf("%w: lease the contact: %w", errStore, err)
+		return match{}, fmt.Errorf("%w: lease the contact: %w", errStore, err)
 	}
 	done := records.ContactResult{WorkspaceID: d.in.WorkspaceID, DeliveryID: row.ID, Lease: token}
-	ref, ok := known(row)
+	m, ok := d.known(session, row, w)
 	if ok {
-		done.State, done.RemoteID, done.Created, done.Text = records.DeliveryDone, ref.ID, len(row.Written) > 0, row.Steps[stepParty].Text
+		keep(&done, row)
 	} else {
-		ref, err = d.decide(ctx, session, matcher, number, row, &done)
+		m, err = d.decide(ctx, session, matcher, w, row, &done)
 	}
 	if ferr := d.Store.FinishContact(context.WithoutCancel(ctx), done); ferr != nil && !errors.Is(ferr, records.ErrLeaseLost) {
-		return connectors.Ref{}, fmt.Errorf("%w: record the contact: %w", errStore, ferr)
+		return match{}, fmt.Errorf("%w: record the contact: %w", errStore, ferr)
 	}
-	if err != nil {
-		return connectors.Ref{}, err
-	}
-	if ref.ID != "" {
-		d.step(stepParty, records.Step{ID: ref.ID, Object: ref.Object, Key: number, Text: done.Text})
-	}
-	return ref, nil
+	return m, err
+}
+
+// keep has done say what the row says.
+func keep(done *records.ContactResult, row records.Delivery) {
+	s := row.Steps[stepParty]
+	done.State, done.RemoteID, done.Created = row.State, row.RemoteID, made(row)
+	done.Object, done.Key, done.Name, done.Text = s.Object, s.Key, s.Name, s.Text
 }
 
 // decide asks the CRM and applies the policies; it fills done with what is to be recorded, whether it fails or not.
-func (d *attempt) decide(ctx context.Context, session connectors.Session, matcher connectors.ContactMatcher, number string, row records.Delivery, done *records.ContactResult) (connectors.Ref, error) {
+func (d *attempt) decide(ctx context.Context, session connectors.Session, matcher connectors.ContactMatcher, w wanted, row records.Delivery, done *records.ContactResult) (match, error) {
 	done.State = records.DeliveryWaiting
-	creator, canCreate := session.(connectors.ContactCreator)
-	if row.State == records.DeliverySending && canCreate && d.idempotency() != connectors.KeyedUpsert {
-		// An earlier create has no recorded outcome. It is looked for by its key, later than any lag of the CRM's index.
-		done.State = records.DeliverySending
-		if err := d.waitForLookup(row.SendingSince); err != nil {
-			return connectors.Ref{}, err
-		}
-		c, ok, err := creator.FindContactByKey(ctx, row.ID)
-		if err != nil {
-			return connectors.Ref{}, err
-		}
-		if ok {
-			done.State, done.RemoteID, done.Created, done.Text = records.DeliveryDone, c.ID, true, "Created by callsync"
-			done.Written = map[string]any{"phone": number}
-			return c.Ref, nil
+	if row.State == records.DeliverySending {
+		m, ok, err := d.adoptContact(ctx, session, w, row, done)
+		if ok || err != nil {
+			return m, err
 		}
 	}
-	found, err := matcher.FindContacts(ctx, d.phoneQuery(number))
-	if err != nil {
-		return connectors.Ref{}, err
-	}
-	matches := sameNumber(found, number, d.lane.DefaultCountry)
-	switch {
-	case len(matches) == 1 || len(matches) > 1 && d.lane.Connection.ManyPolicy == "recent":
-		m := matches[0]
-		done.State, done.RemoteID, done.Text = records.DeliveryDone, m.ID, "Matched by phone number"
-		if len(matches) > 1 {
-			done.Text = fmt.Sprintf("Most recently changed of %d contacts with this number", len(matches))
-		}
-		return m.Ref, nil
-	case len(matches) > 1:
-		return connectors.Ref{}, nil
-	case d.lane.Connection.ContactPolicy != "create" || !canCreate:
-		return connectors.Ref{}, nil
-	}
-	fields, err := d.contactFields(ctx)
-	if err != nil {
-		return connectors.Ref{}, err
-	}
-	if err := d.Store.MarkSending(ctx, d.in.WorkspaceID, row.ID, done.Lease); err != nil {
-		return connectors.Ref{}, fmt.Errorf("%w: mark the contact: %w", errStore, err)
-	}
-	done.State = records.DeliverySending
-	w, err := creator.CreateContact(ctx, connectors.ContactWrite{Key: row.ID, Fields: fields})
-	if e := (*connectors.Error)(nil); errors.As(err, &e) {
-		switch {
-		case e.Class == connectors.Conflict && e.RemoteID != "":
-			done.State, done.RemoteID, done.Text = records.DeliveryDone, e.RemoteID, "The CRM had this contact already"
-			return connectors.Ref{Object: "contact", ID: e.RemoteID}, nil
-		case e.NotSent, e.Class != connectors.UnknownOutcome && e.Class != connectors.Unavailable:
-			// The CRM answered, and the answer was no, or it was never asked: nothing was made.
-			done.State = records.DeliveryWaiting
+	if row.State == records.DeliveryDone && row.RemoteID != "" && made(row) {
+		m, ok, err := d.stillThere(ctx, session, row, done)
+		if ok || err != nil {
+			return m, err
 		}
 	}
-	if err != nil {
-		return connectors.Ref{}, err
+	var all []connectors.Contact
+	if d.lane.Choice != records.ChoiceCreate {
+		m, several, ok, err := d.find(ctx, session, matcher, w, done)
+		if ok || err != nil {
+			return m, err
+		}
+		all = several
 	}
-	done.State, done.RemoteID, done.Created, done.Written, done.Text = records.DeliveryDone, w.RemoteID, true, fields, "Created by callsync"
-	return connectors.Ref{Object: "contact", ID: w.RemoteID}, nil
-}
-
-// phoneQuery gives a number in the forms CRMs store it.
-func (d *attempt) phoneQuery(number string) connectors.PhoneQuery {
-	q := connectors.PhoneQuery{E164: number, National: strings.TrimPrefix(number, "+")}
-	if n, err := phonenumbers.Parse(number, ""); err == nil {
-		q.National = phonenumbers.GetNationalSignificantNumber(n)
-		q.Country = phonenumbers.GetRegionCodeForNumber(n)
-	}
-	return q
-}
-
-// sameNumber keeps those of found that really have the number, the most recently changed first. CRMs store numbers as
-// people typed them, so each is read in the source's country and compared as E.164.
-func sameNumber(found []connectors.Contact, number, country string) []connectors.Contact {
-	var out []connectors.Contact
-	for _, c := range found {
-		for _, raw := range c.Numbers {
-			if n, err := phonenumbers.Parse(raw, country); err == nil && phonenumbers.Format(n, phonenumbers.E164) == number {
-				out = append(out, c)
-				break
+	create := d.lane.ChoiceObject
+	if d.lane.Choice == "" {
+		ask := w.policy.OnMany == records.MatchAsk
+		if len(all) == 0 {
+			create = createsOnNone[w.policy.OnNone]
+			ask = w.policy.OnNone == records.MatchAsk
+		}
+		if create == "" {
+			m, ok, err := d.unmatched(ctx, session, w, all, ask, done)
+			if ok || err != nil {
+				return m, err
 			}
+			// Somebody has chosen meanwhile to have one created.
+			create = d.lane.ChoiceObject
 		}
 	}
-	for i := 1; i < len(out); i++ {
-		if out[i].ModifiedAt.After(out[0].ModifiedAt) {
-			out[0], out[i] = out[i], out[0]
-		}
-	}
-	return out
+	return d.create(ctx, session, orElse(create, connectors.ObjectContact), row, done)
 }
 
-// contactFields are the fields of a contact to create.
-func (d *attempt) contactFields(ctx context.Context) (map[string]any, error) {
-	p, _, err := d.program(ctx, "contact", d.lane.ContactMappingVersion)
+// createsOnNone are the objects that the policies for an unknown number create.
+var createsOnNone = map[string]string{
+	records.MatchCreateContact: connectors.ObjectContact, records.MatchCreateLead: connectors.ObjectLead,
+}
+
+// find looks the number up. It returns ok with the contact of this call, else those that share the number, if any.
+func (d *attempt) find(ctx context.Context, session connectors.Session, matcher connectors.ContactMatcher, w wanted, done *records.ContactResult) (m match, all []connectors.Contact, ok bool, err error) {
+	found, err := matcher.FindContacts(ctx, phoneQuery(w))
 	if err != nil {
-		return nil, err
+		return m, nil, false, err
 	}
-	if p == nil {
-		return map[string]any{}, nil
-	}
-	r, err := p.Apply(d.mappingInput("", "", nil))
-	if err != nil {
-		return nil, mappingError(err)
-	}
-	for k, v := range r.Fields {
-		if v == nil {
-			delete(r.Fields, k)
-		}
-	}
-	return r.Fields, nil
-}
-
-// owner is the CRM user who shall own the record: the one an admin assigned to the last agent who answered, else the
-// one with that agent's e-mail; empty where there is none.
-func (d *attempt) owner(ctx context.Context, session connectors.Session) (string, error) {
-	agent, ok := lastAnswering(d.lane.Call.Call.Agents)
-	resolver, can := session.(connectors.OwnerResolver)
-	if !ok || !can {
-		return "", nil
-	}
-	id, ok, err := d.Store.OwnerFor(ctx, d.in.WorkspaceID, d.in.ConnectionID, AgentKey(agent))
-	if err != nil {
-		return "", fmt.Errorf("%w: read the owners: %w", errStore, err)
-	}
-	if ok || agent.Email == "" {
-		return id, nil
-	}
-	owner, ok, err := resolver.FindOwner(ctx, agent.Email)
-	if err != nil || !ok || !owner.Active {
-		return "", err
-	}
-	return owner.ID, nil
-}
-
-func lastAnswering(agents []call.Agent) (call.Agent, bool) {
-	for i := len(agents) - 1; i >= 0; i-- {
-		if s := agents[i].Status; s == call.AgentAnswered || s == call.AgentTransferred {
-			return agents[i], true
-		}
-	}
-	return call.Agent{}, false
-}
-
-// AgentKey is how the table of owners names an agent: the e-mail in lower case, else "id:", "number:" or "name:" and
-// what the phone system calls them.
-func AgentKey(a call.Agent) string {
+	all = w.matches(found)
+	var c connectors.Contact
+	named, err := d.named(ctx, session, w, all)
 	switch {
-	case a.Email != "":
-		return strings.ToLower(strings.TrimSpace(a.Email))
-	case a.ID != "":
-		return "id:" + a.ID
-	case a.Number != "":
-		return "number:" + a.Number
+	case err != nil:
+		return m, nil, false, err
+	case len(all) == 1 && (named.ID == "" || named.Ref == all[0].Ref):
+		c, m.why = all[0], "Matched by phone number"
+		done.ForAll = true
+	case named.ID != "":
+		// It holds for the calls of which the phone system says so.
+		c, m.why, done.Key = named, "Named by the phone system", w.key()
+	case len(all) > 1:
+		c, m.why, ok = w.choose(all)
+		if !ok {
+			return m, all, false, nil
+		}
+		m.why = fmt.Sprintf("%s of %d with this number", m.why, len(all))
+		done.Key, done.ForAll = w.key(), true
+	default:
+		return m, nil, false, nil
 	}
-	return "name:" + strings.ToLower(strings.TrimSpace(a.Name))
+	m.Ref, m.name = c.Ref, clip(c.Name, 200)
+	done.State, done.RemoteID, done.Object, done.Name, done.Text = records.DeliveryDone, m.ID, m.Object, m.name, m.why
+	return m, all, true, nil
+}
+
+// named is the contact that the phone system names, if it is one of those with the number, or if the phone system is known
+// to name contacts of this very CRM and the CRM has it. Else the id may be another CRM's and mean somebody else here.
+func (d *attempt) named(ctx context.Context, session connectors.Session, w wanted, all []connectors.Contact) (connectors.Contact, error) {
+	if w.hint == "" {
+		return connectors.Contact{}, nil
+	}
+	if i := slices.IndexFunc(all, func(c connectors.Contact) bool { return c.ID == w.hint }); i >= 0 {
+		return all[i], nil
+	}
+	follower, ok := session.(connectors.ContactFollower)
+	if !ok || len(all) < 2 && !w.policy.TrustCRMID {
+		return connectors.Contact{}, nil
+	}
+	for _, object := range w.policy.Objects {
+		now, ok, err := follower.FollowContact(ctx, connectors.Ref{Object: object, ID: w.hint})
+		if err != nil {
+			return connectors.Contact{}, err
+		}
+		if !ok {
+			continue
+		}
+		if i := slices.IndexFunc(all, func(c connectors.Contact) bool { return c.Ref == now }); i >= 0 {
+			return all[i], nil
+		}
+		if w.policy.TrustCRMID {
+			return connectors.Contact{Ref: now}, nil
+		}
+	}
+	return connectors.Contact{}, nil
+}
+
+// unmatched notes that the call has no contact, and asks people where ask says so. It returns ok with what follows for the
+// call; not ok means that somebody has chosen meanwhile to have a contact created.
+func (d *attempt) unmatched(ctx context.Context, session connectors.Session, w wanted, all []connectors.Contact, ask bool, done *records.ContactResult) (m match, ok bool, err error) {
+	u := records.Unmatched{WorkspaceID: d.in.WorkspaceID, ConnectionID: d.in.ConnectionID, DeliveryID: d.lane.Delivery.ID, Number: w.number,
+		Ask: ask, Kind: records.ReviewNone, Candidates: candidates(all), Total: len(all)}
+	m.why = "No contact has this number"
+	done.State = records.DeliveryWaiting
+	if len(all) > 0 {
+		u.Kind, m.why = records.ReviewMany, fmt.Sprintf("%d contacts share this number", len(all))
+	}
+	choice, was, err := d.Store.NoteUnmatched(ctx, u)
+	if err != nil {
+		return m, false, fmt.Errorf("%w: note a call without a contact: %w", errStore, err)
+	}
+	if was {
+		d.lane.Choice, d.lane.ChoiceObject = choice.Choice, choice.Object
+		m, ok = d.chosen()
+		return m, ok, nil
+	}
+	if ask {
+		_, links := session.(connectors.Linker)
+		// A record that is in the CRM already stays there; one that could not be tied to its contact later waits.
+		m.hold = (w.policy.AskHold || !links) && d.remoteIDNow() == "" && !d.outcomeOpen()
+		m.why += "; somebody is asked"
+	}
+	return m, true, nil
+}
+
+// classAsk is the class of lanes that are on hold until somebody has answered whose number it is.
+const classAsk = "ask"
+
+// asked is the verdict of a call that waits for an answer.
+func asked(m match) verdict {
+	return verdict{outcome: Parked, class: classAsk, reason: m.why + ". Choose one under Match reviews, and this call goes out."}
 }

@@ -42,8 +42,21 @@ type Store interface {
 	Rules(ctx context.Context, workspaceID, owner, ownerID string) (records.Rules, error)
 	// ActiveMapping returns the mapping in force; records.ErrNotFound if the object has none.
 	ActiveMapping(ctx context.Context, workspaceID, connectionID, object string) (records.MappingVersion, error)
-	// OwnerFor returns the CRM user an admin assigned to an agent; ok is false where nobody did.
-	OwnerFor(ctx context.Context, workspaceID, connectionID, agentKey string) (ownerID string, ok bool, err error)
+	// MoveContact has a number's row, and what people chose for it, name the record that stands for fromID by now.
+	MoveContact(ctx context.Context, workspaceID, connectionID, number, fromID, toObject, toID string) error
+	// NoteUnmatched notes a lane that has no contact, so that it is looked up again, and asks people if u says so. If
+	// somebody has chosen meanwhile it notes nothing and returns the choice.
+	NoteUnmatched(ctx context.Context, u records.Unmatched) (choice records.MatchChoice, chosen bool, err error)
+	// ForgetUnmatched takes back what NoteUnmatched noted of a lane.
+	ForgetUnmatched(ctx context.Context, workspaceID, deliveryID string) error
+	// DropChoice forgets the choice of a contact that the CRM no longer has.
+	DropChoice(ctx context.Context, workspaceID, connectionID, number, choice string) error
+	// Sight keeps what a call shows of its workspace: its lines, its agents and their numbers.
+	Sight(ctx context.Context, s records.Sighting) error
+
+	// OwnerFor returns the CRM user to whom an agent was assigned under one of its keys, the surest first and an admin's
+	// word before callsync's; ok is false where nobody was.
+	OwnerFor(ctx context.Context, workspaceID, connectionID string, keys []string) (ownerID string, ok bool, err error)
 	// DispositionFor returns the CRM's outcome that an admin gave a disposition, whatever its case and white space; ok is
 	// false where nobody did.
 	DispositionFor(ctx context.Context, workspaceID, connectionID, value string) (optionID string, ok bool, err error)

@@ -92,6 +92,9 @@ func (d *attempt) write(ctx context.Context, session connectors.Session, fields 
 			d.remoteID, d.sending = e.RemoteID, false
 		case e.Class == connectors.NotFound && w.RemoteID != "":
 			return true, nil, nil
+		case e.Class == connectors.NotFound && party.ID != "":
+			d.sending = false
+			return false, nil, d.contactGone(ctx, session, party, e)
 		case e.Class == connectors.Conflict && e.RemoteID != "" && w.RemoteID == "":
 			return false, nil, d.conflict(ctx, session, e)
 		case e.NotSent, e.Class != connectors.UnknownOutcome && e.Class != connectors.Unavailable:
@@ -215,47 +218,43 @@ func linkStep(ref connectors.Ref) string { return "link:" + ref.Object + ":" + r
 // was deleted by a human meanwhile.
 func (d *attempt) link(ctx context.Context, session connectors.Session, party connectors.Ref) (deleted bool, err error) {
 	linker, ok := session.(connectors.Linker)
-	name := linkStep(party)
-	if _, linked := d.lane.Delivery.Steps[name]; !ok || party.ID == "" || linked || d.steps[name].ID != "" {
+	if !ok || party.ID == "" {
 		return false, nil
 	}
-	err = linker.LinkCall(ctx, d.remoteIDNow(), party)
-	if !isClass(err, connectors.NotFound) {
-		if err == nil {
-			d.step(name, records.Step{ID: party.ID, Object: party.Object})
+	for range 3 {
+		name := linkStep(party)
+		if _, linked := d.lane.Delivery.Steps[name]; linked || d.steps[name].ID != "" {
+			return false, nil
 		}
-		return false, err
-	}
-	// One of the two is gone, and the CRM does not say which.
-	if reader, ok := session.(connectors.CallReader); ok {
-		if _, rerr := reader.ReadCall(ctx, d.remoteIDNow(), nil); isClass(rerr, connectors.NotFound) {
-			return true, nil
+		err = linker.LinkCall(ctx, d.remoteIDNow(), party)
+		if !isClass(err, connectors.NotFound) {
+			if err == nil {
+				d.step(name, records.Step{ID: party.ID, Object: party.Object})
+			}
+			return false, err
 		}
+		// One of the two is gone, and the CRM does not say which.
+		if reader, ok := session.(connectors.CallReader); ok {
+			if _, rerr := reader.ReadCall(ctx, d.remoteIDNow(), nil); isClass(rerr, connectors.NotFound) {
+				return true, nil
+			}
+		}
+		now, ok, ferr := d.follow(ctx, session, party)
+		switch {
+		case ferr != nil:
+			return false, ferr
+		case !ok:
+			return false, d.forgetParty(ctx, party, err)
+		case now == party:
+			return false, &connectors.Error{Class: connectors.Unavailable, Err: err,
+				Public: "The CRM did not find the call or its contact, though both are there. callsync tries again."}
+		}
+		party = now
 	}
-	return false, d.forgetParty(ctx, party, err)
+	return false, err
 }
 
 func (d *attempt) remoteIDNow() string { return orElse(d.remoteID, d.lane.Delivery.RemoteID) }
-
-// forgetParty drops a contact that the CRM no longer has; the next attempt looks for the number's contact anew.
-func (d *attempt) forgetParty(ctx context.Context, party connectors.Ref, cause error) error {
-	d.step(stepParty, records.Step{})
-	row, token, err := d.Store.LeaseContact(ctx, d.in.WorkspaceID, d.in.ConnectionID, d.lane.Call.Call.Customer.Number, Lease)
-	if err == nil {
-		done := records.ContactResult{WorkspaceID: d.in.WorkspaceID, DeliveryID: row.ID, Lease: token,
-			State: records.DeliveryWaiting, Text: "The contact is gone from the CRM"}
-		if row.RemoteID != party.ID {
-			// Another call has found that out before, and has looked for the contact again or is about to.
-			done.State, done.RemoteID, done.Created, done.Text = row.State, row.RemoteID, len(row.Written) > 0, row.Steps[stepParty].Text
-		}
-		err = d.Store.FinishContact(ctx, done)
-	}
-	if held := (*records.LeasedError)(nil); err != nil && !errors.As(err, &held) {
-		return fmt.Errorf("%w: forget the contact: %w", errStore, err)
-	}
-	return &connectors.Error{Class: connectors.Unavailable, Err: cause,
-		Public: "The contact of this number is gone from the CRM. callsync looks for it again."}
-}
 
 // changed are the fields whose value is not what was last written. A field to clear counts only if it was written.
 func changed(fields, written map[string]any) map[string]any {

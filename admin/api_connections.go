@@ -32,8 +32,7 @@ type ConnectionView struct {
 	Mode          string            `json:"mode" enum:"live,shadow"`
 	Policy        string            `json:"policy,omitempty" doc:"Absent: the source's."`
 	WindowSeconds *int64            `json:"window_seconds,omitempty" doc:"Absent: the source's."`
-	ContactPolicy string            `json:"contact_policy" enum:"create,none"`
-	ManyPolicy    string            `json:"many_policy" enum:"recent,none"`
+	Match         MatchView         `json:"match" doc:"How a call finds its contact and its owner."`
 	Status        string            `json:"status" enum:"active,paused,revoked"`
 	StatusReason  string            `json:"status_reason,omitempty"`
 	Idempotency   string            `json:"idempotency,omitempty" doc:"How one record is made out of repeated writes; decided by the connect test."`
@@ -45,15 +44,14 @@ type ConnectionView struct {
 
 type connectionCreate struct {
 	Body struct {
-		Connector     string   `json:"connector" minLength:"1"`
-		Name          string   `json:"name,omitempty"`
-		Config        Settings `json:"config,omitempty"`
-		Secrets       Settings `json:"secrets,omitempty"`
-		Mode          string   `json:"mode,omitempty" enum:"live,shadow"`
-		Policy        string   `json:"policy,omitempty" enum:"complete,early"`
-		WindowSeconds *int64   `json:"window_seconds,omitempty" minimum:"0" maximum:"604800"`
-		ContactPolicy string   `json:"contact_policy,omitempty" enum:"create,none" doc:"What to do with a number that the CRM does not know."`
-		ManyPolicy    string   `json:"many_policy,omitempty" enum:"recent,none" doc:"What to do with a number that several contacts share."`
+		Connector     string      `json:"connector" minLength:"1"`
+		Name          string      `json:"name,omitempty"`
+		Config        Settings    `json:"config,omitempty"`
+		Secrets       Settings    `json:"secrets,omitempty"`
+		Mode          string      `json:"mode,omitempty" enum:"live,shadow"`
+		Policy        string      `json:"policy,omitempty" enum:"complete,early"`
+		WindowSeconds *int64      `json:"window_seconds,omitempty" minimum:"0" maximum:"604800"`
+		Match         *MatchPatch `json:"match,omitempty" doc:"How a call finds its contact and its owner."`
 	}
 }
 
@@ -66,8 +64,7 @@ type connectionPatch struct {
 		Mode          *string          `json:"mode,omitempty" enum:"live,shadow"`
 		Policy        Optional[string] `json:"policy,omitzero" doc:"complete, early, or null for the source's."`
 		WindowSeconds Optional[int64]  `json:"window_seconds,omitzero" doc:"null: the source's."`
-		ContactPolicy *string          `json:"contact_policy,omitempty" enum:"create,none"`
-		ManyPolicy    *string          `json:"many_policy,omitempty" enum:"recent,none"`
+		Match         *MatchPatch      `json:"match,omitempty" doc:"Merged over what is there."`
 	}
 }
 
@@ -92,9 +89,9 @@ func (h *Handler) registerConnections() {
 	handle(h, viewer, get("/connections/{id}/schema/{object}", "The fields of an object of the CRM", tag), h.connectionSchema)
 }
 
-func viewConnection(c records.Connection) ConnectionView {
+func (h *Handler) viewConnection(c records.Connection) ConnectionView {
 	v := ConnectionView{ID: c.ID, Connector: c.Connector, Name: c.Name, Config: c.Config, Secrets: present(c.Secrets),
-		Mode: c.Mode, Policy: c.Policy, ContactPolicy: c.ContactPolicy, ManyPolicy: c.ManyPolicy, Status: c.Status,
+		Mode: c.Mode, Policy: c.Policy, Match: h.viewMatch(c), Status: c.Status,
 		StatusReason: c.StatusReason, Idempotency: c.Idempotency, Report: c.Report, VerifiedAt: c.VerifiedAt,
 		CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt}
 	if c.Window != nil {
@@ -108,7 +105,7 @@ func (h *Handler) listConnections(ctx context.Context, p principal, _ *none) (*a
 	all, err := h.Store.Connections(ctx, p.WorkspaceID)
 	items := make([]ConnectionView, 0, len(all))
 	for _, c := range all {
-		items = append(items, viewConnection(c))
+		items = append(items, h.viewConnection(c))
 	}
 	return &answer[List[ConnectionView]]{List[ConnectionView]{Items: items}}, err
 }
@@ -127,8 +124,7 @@ func (h *Handler) createConnection(ctx context.Context, p principal, in *connect
 	now := h.Now().UTC()
 	c := records.Connection{ID: id, WorkspaceID: p.WorkspaceID, Connector: b.Connector, Name: cmp.Or(b.Name, info.Label),
 		Config: b.Config.over(nil), Secrets: b.Secrets.over(nil), Mode: cmp.Or(b.Mode, "live"), Policy: b.Policy,
-		ContactPolicy: cmp.Or(b.ContactPolicy, "create"), ManyPolicy: cmp.Or(b.ManyPolicy, "recent"),
-		Status: records.ConnectionActive, CreatedAt: now, UpdatedAt: now}
+		Match: b.Match.over(records.Match{}), Status: records.ConnectionActive, CreatedAt: now, UpdatedAt: now}
 	if b.WindowSeconds != nil {
 		w := duration(b.WindowSeconds, 0)
 		c.Window = &w
@@ -147,12 +143,12 @@ func (h *Handler) createConnection(ctx context.Context, p principal, in *connect
 			return nil, errors.Join(err, h.Store.DeleteConnection(context.WithoutCancel(ctx), p.WorkspaceID, c.ID))
 		}
 	}
-	return &answer[ConnectionView]{viewConnection(c)}, nil
+	return &answer[ConnectionView]{h.viewConnection(c)}, nil
 }
 
 func (h *Handler) getConnection(ctx context.Context, p principal, in *PathID) (*answer[ConnectionView], error) {
 	c, err := h.Store.ConnectionByID(ctx, p.WorkspaceID, in.ID)
-	return &answer[ConnectionView]{viewConnection(c)}, err
+	return &answer[ConnectionView]{h.viewConnection(c)}, err
 }
 
 func (h *Handler) patchConnection(ctx context.Context, p principal, in *connectionPatch) (*answer[ConnectionView], error) {
@@ -163,8 +159,7 @@ func (h *Handler) patchConnection(ctx context.Context, p principal, in *connecti
 	c, b := old, in.Body
 	set(&c.Name, b.Name)
 	set(&c.Mode, b.Mode)
-	set(&c.ContactPolicy, b.ContactPolicy)
-	set(&c.ManyPolicy, b.ManyPolicy)
+	c.Match = b.Match.over(c.Match)
 	if b.Policy.Set {
 		c.Policy = b.Policy.Value
 	}
@@ -186,7 +181,7 @@ func (h *Handler) patchConnection(ctx context.Context, p principal, in *connecti
 	if err := h.Store.UpdateConnection(ctx, c); err != nil {
 		return nil, err
 	}
-	return &answer[ConnectionView]{viewConnection(c)}, nil
+	return &answer[ConnectionView]{h.viewConnection(c)}, nil
 }
 
 // secretsAgain demands the secrets when they would go to another host: else whoever may edit a connection could have
@@ -235,6 +230,7 @@ func (h *Handler) checkConnection(c *records.Connection) error {
 	info := connector.Info()
 	out = append(out, checkSettings(info.Label, connectorFields(info), c.Config, c.Secrets, "base_url")...)
 	out = append(out, h.checkHosts(c.Config)...)
+	out = append(out, checkMatch(c.Match, info)...)
 	if err := out.problem(); err != nil {
 		return err
 	}

@@ -124,6 +124,7 @@ func (h *Handler) sourcesPage(w http.ResponseWriter, r *http.Request, p principa
 		v.Providers = append(v.Providers, i.ID)
 	}
 	return h.show(w, r, p, "sources", "Sources", "sources", v)
+		card.OnNone, card.OnMany, card.Owned = matchWords(card.Match)
 }
 
 // connectionCard is a CRM account with its last test.
@@ -137,8 +138,9 @@ type connectionCard struct {
 	Idempotency string
 	Setup, Docs string
 	Settings    []shownField
-	// Contacts tells whether the CRM has contacts that calls are matched with.
-	Contacts bool
+	// Contacts tells whether the CRM has contacts that calls are matched with; then the others say how.
+	Contacts              bool
+	OnNone, OnMany, Owned string
 }
 
 // idempotencyWords say how one record is made out of repeated writes.
@@ -163,7 +165,7 @@ func (h *Handler) connectionsPage(w http.ResponseWriter, r *http.Request, p prin
 	infos := h.Connectors.Infos()
 	for _, c := range all {
 		var fields []field
-		card := connectionCard{ConnectionView: viewConnection(c), Label: c.Connector, Chip: "done", Idempotency: idempotencyWords[c.Idempotency]}
+		card := connectionCard{ConnectionView: h.viewConnection(c), Label: c.Connector, Chip: "done", Idempotency: idempotencyWords[c.Idempotency]}
 		switch c.Status {
 		case records.ConnectionPaused:
 			card.Chip = "wait"

@@ -128,6 +128,8 @@ type Contact struct {
 	Ref
 	Name    string
 	OwnerID string
+	// URL opens it in the CRM's UI; empty where it cannot be known.
+	URL string
 	// Numbers are its phone numbers as stored; the caller compares them as E.164.
 	Numbers    []string
 	ModifiedAt time.Time

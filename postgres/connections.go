@@ -13,10 +13,10 @@ import (
 )
 
 const connectionColumns = `id, workspace_id, connector, name, config, mode, coalesce(policy, ''), window_seconds,
-	contact_policy, many_policy, status, status_reason, coalesce(idempotency, ''), report, verified_at, created_at, updated_at`
+	match_policy, status, status_reason, coalesce(idempotency, ''), report, verified_at, created_at, updated_at`
 
 // CreateConnection stores a connection whose ID the caller has made; its secrets are kept sealed. Empty members mean
-// mode live, status active, contacts are created, and of several contacts the most recent one is taken. Errors:
+// mode live and status active. Errors:
 // records.ErrConflict, records.ErrRefused for values out of bounds.
 func (db *DB) CreateConnection(ctx context.Context, c records.Connection) error {
 	secrets, err := db.sealSecrets(c.Secrets, "connection:"+c.ID)
@@ -25,10 +25,10 @@ func (db *DB) CreateConnection(ctx context.Context, c records.Connection) error 
 	}
 	_, err = db.pool.Exec(ctx, `
 		insert into connections (id, workspace_id, connector, name, config, secrets, mode, policy, window_seconds,
-			contact_policy, many_policy, status, status_reason, idempotency, report, verified_at, created_at, updated_at)
-		values ($1, $2, $3, $4, $5, $6, $7, nullif($8, ''), $9, $10, $11, $12, $13, nullif($14, ''), $15, $16, $17, $17)`,
+			match_policy, status, status_reason, idempotency, report, verified_at, created_at, updated_at)
+		values ($1, $2, $3, $4, $5, $6, $7, nullif($8, ''), $9, $10, $11, $12, nullif($13, ''), $14, $15, $16, $16)`,
 		c.ID, c.WorkspaceID, c.Connector, c.Name, orEmpty(c.Config), secrets, cmp.Or(c.Mode, "live"), c.Policy, windowSeconds(c.Window),
-		cmp.Or(c.ContactPolicy, "create"), cmp.Or(c.ManyPolicy, "recent"), cmp.Or(c.Status, records.ConnectionActive), c.StatusReason,
+		c.Match, cmp.Or(c.Status, records.ConnectionActive), c.StatusReason,
 		c.Idempotency, c.Report, timeOrNull(c.VerifiedAt), orNow(c.CreatedAt))
 	return settingsError("create a connection", err)
 }
@@ -68,10 +68,10 @@ func (db *DB) UpdateConnection(ctx context.Context, c records.Connection) error 
 	}
 	tag, err := db.pool.Exec(ctx, `
 		update connections set name = $3, config = $4, secrets = $5, mode = $6, policy = nullif($7, ''), window_seconds = $8,
-			contact_policy = $9, many_policy = $10, updated_at = now()
+			match_policy = $9, updated_at = now()
 		where workspace_id = $1 and id = $2 and deleted_at is null`,
 		c.WorkspaceID, c.ID, c.Name, orEmpty(c.Config), secrets, c.Mode, c.Policy, windowSeconds(c.Window),
-		c.ContactPolicy, c.ManyPolicy)
+		c.Match)
 	return oneRow("update a connection", tag, err)
 }
 
@@ -108,7 +108,7 @@ func (db *DB) scanConnection(row pgx.CollectableRow) (records.Connection, error)
 	var verified *time.Time
 	var secrets []byte
 	err := row.Scan(&c.ID, &c.WorkspaceID, &c.Connector, &c.Name, &c.Config, &c.Mode, &c.Policy, &window,
-		&c.ContactPolicy, &c.ManyPolicy, &c.Status, &c.StatusReason, &c.Idempotency, &c.Report, &verified, &c.CreatedAt, &c.UpdatedAt,
+		&c.Match, &c.Status, &c.StatusReason, &c.Idempotency, &c.Report, &verified, &c.CreatedAt, &c.UpdatedAt,
 		&secrets)
 	if err != nil {
 		return c, err

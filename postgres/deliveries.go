@@ -52,9 +52,11 @@ func (db *DB) leaseLane(ctx context.Context, workspaceID, callID, connectionID s
 		select c.state, c.revision, c.complete, coalesce(c.window_base, '0001-01-01 00:00:00+00'), c.changed_at, c.settled_revision,
 			s.name, coalesce(rs.version, 0), coalesce(rk.version, 0),
 			s.default_country, s.time_zone,
-			k.connector, k.name, k.config, k.mode, k.contact_policy, k.many_policy, k.status, k.status_reason,
+			k.connector, k.name, k.config, k.mode, k.match_policy, k.status, k.status_reason,
 			coalesce(k.idempotency, ''), k.updated_at, k.deleted_at is not null,
-			exists (select 1 from own_numbers o where o.workspace_id = c.workspace_id and o.number = c.customer_number),
+			exists (select 1 from own_numbers o where o.workspace_id = c.workspace_id and o.number = c.customer_number)
+				or exists (select 1 from learned_numbers l where l.workspace_id = c.workspace_id and l.number = c.customer_number and `+learnedCounts+`),
+			coalesce(ch.choice, ''), coalesce(ch.object, ''),
 			coalesce(m.version, 0), coalesce(mc.version, 0),
 			leased.id is not null,
 			d.id, d.state, d.revision, d.remote_id, d.remote_url, d.mapping_version, d.written, d.steps, d.warnings, d.attempt,
@@ -65,6 +67,7 @@ func (db *DB) leaseLane(ctx context.Context, workspaceID, callID, connectionID s
 		left join rules rk on rk.workspace_id = c.workspace_id and rk.owner_id = $3
 		join sources s on s.id = c.source_id
 		join connections k on k.workspace_id = c.workspace_id and k.id = $3
+		left join match_choices ch on ch.workspace_id = c.workspace_id and ch.connection_id = k.id and ch.number = c.customer_number
 		left join active_mappings m on m.connection_id = k.id and m.object = 'call'
 		left join active_mappings mc on mc.connection_id = k.id and mc.object = 'contact'
 		left join lane on true
@@ -90,9 +93,9 @@ func (db *DB) leaseLane(ctx context.Context, workspaceID, callID, connectionID s
 	err := row.Scan(&state, &revision, &lane.Call.Complete, &lane.Call.WindowBase, &lane.Call.ChangedAt, &lane.Call.SettledRevision,
 		&lane.SourceName, &lane.SourceRules, &lane.ConnectionRules,
 		&lane.DefaultCountry, &lane.TimeZone,
-		&k.Connector, &k.Name, &config, &k.Mode, &k.ContactPolicy, &k.ManyPolicy, &k.Status, &k.StatusReason,
+		&k.Connector, &k.Name, &config, &k.Mode, &k.Match, &k.Status, &k.StatusReason,
 		&k.Idempotency, &k.UpdatedAt, &lane.Deleted,
-		&lane.OwnNumber, &lane.MappingVersion, &lane.ContactMappingVersion, &leased,
+		&lane.OwnNumber, &lane.Choice, &lane.ChoiceObject, &lane.MappingVersion, &lane.ContactMappingVersion, &leased,
 		&id, &dState, &dRevision, &remoteID, &remoteURL, &version, &written, &steps, &warns, &attempt,
 		&leaseLeft, &sendingFor, &class, &field, &why, &det)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -324,83 +327,4 @@ func orEmpty[V any](m map[string]V) map[string]V {
 		return map[string]V{}
 	}
 	return m
-}
-
-// contactColumns are those of a contact's row. Its key is the phone number: one row per connection and number.
-const contactColumns = `id, state, remote_id, written, steps, extract(epoch from now() - sending_since)::float8, updated_at,
-	extract(epoch from greatest(lease_until, now()) - now())::float8`
-
-// Contact returns the row of a phone number (E.164) in a connection; records.ErrNotFound if there is none.
-func (db *DB) Contact(ctx context.Context, workspaceID, connectionID, number string) (records.Delivery, error) {
-	row := db.pool.QueryRow(ctx, `select `+contactColumns+` from deliveries
-		where workspace_id = $1 and connection_id = $2 and object = 'contact' and key = $3`, workspaceID, connectionID, number)
-	d, err := scanContact(row)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return d, records.ErrNotFound
-	}
-	if err != nil {
-		return d, fmt.Errorf("read a contact: %w", err)
-	}
-	d.WorkspaceID, d.ConnectionID, d.Object, d.Key = workspaceID, connectionID, "contact", number
-	return d, nil
-}
-
-// LeaseContact takes the lease of the row of a phone number, making it where needed. Errors: *records.LeasedError.
-func (db *DB) LeaseContact(ctx context.Context, workspaceID, connectionID, number string, lease time.Duration) (records.Delivery, string, error) {
-	token := uuid.NewString()
-	row := db.pool.QueryRow(ctx, `
-		insert into deliveries as d (id, workspace_id, connection_id, object, key, state, attempt_token, lease_until)
-		select $4, $1, k.id, 'contact', $3, 'reserved', $5, now() + $6 from connections k where k.workspace_id = $1 and k.id = $2
-		on conflict (connection_id, object, key) do update
-			set attempt_token = excluded.attempt_token, lease_until = excluded.lease_until, attempt = d.attempt + 1
-			where d.workspace_id = $1 and d.lease_until <= now()
-		returning `+contactColumns, workspaceID, connectionID, number, newID(), token, lease)
-	d, err := scanContact(row)
-	if errors.Is(err, pgx.ErrNoRows) {
-		held, err := db.Contact(ctx, workspaceID, connectionID, number)
-		if err != nil {
-			return held, "", err
-		}
-		return held, "", &records.LeasedError{Until: held.LeaseUntil}
-	}
-	if err != nil {
-		return d, "", fmt.Errorf("lease a contact: %w", err)
-	}
-	d.WorkspaceID, d.ConnectionID, d.Object, d.Key = workspaceID, connectionID, "contact", number
-	return d, token, nil
-}
-
-func scanContact(row pgx.Row) (records.Delivery, error) {
-	var d records.Delivery
-	var written, steps []byte
-	var sendingFor *float64
-	var leaseLeft float64
-	if err := row.Scan(&d.ID, &d.State, &d.RemoteID, &written, &steps, &sendingFor, &d.UpdatedAt, &leaseLeft); err != nil {
-		return d, err
-	}
-	d.SendingSince, d.LeaseUntil = ago(sendingFor), time.Now().Add(duration(leaseLeft)).UTC()
-	return d, errors.Join(json.Unmarshal(written, &d.Written), json.Unmarshal(steps, &d.Steps))
-}
-
-// FinishContact records what became of a contact and gives its lease back; records.ErrLeaseLost if it is not ours.
-func (db *DB) FinishContact(ctx context.Context, r records.ContactResult) error {
-	written := map[string]any{}
-	if r.Created {
-		written = orEmpty(r.Written)
-	}
-	w, err := storableJSON(written)
-	if err != nil {
-		return fmt.Errorf("encode a contact: %w", err)
-	}
-	steps, err := storableJSON(map[string]records.Step{"party": {At: time.Now().UTC(), ID: r.RemoteID, Object: "contact", Text: r.Text}})
-	if err != nil {
-		return fmt.Errorf("encode a contact: %w", err)
-	}
-	return db.whileLeased(ctx, "record a contact", `
-		update deliveries set state = $4, remote_id = $5,
-			written = case when $4 = 'done' and $6 then written || $7::jsonb when $4 = 'done' then '{}' else written end,
-			steps = $8::jsonb, sending_since = case when $4 = 'sending' then sending_since end,
-			lease_until = '-infinity', attempt_token = null, updated_at = now()
-		where workspace_id = $1 and id = $2 and attempt_token = $3`,
-		r.WorkspaceID, r.DeliveryID, r.Lease, r.State, r.RemoteID, r.Created, w, steps)
 }

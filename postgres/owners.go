@@ -22,41 +22,47 @@ func (db *DB) Owners(ctx context.Context, workspaceID, connectionID string) ([]r
 	return os, settingsError("list owners", err)
 }
 
-// PutOwners replaces the table of a connection. Of an agent that stands twice the last entry counts. Errors:
-// records.ErrNotFound for a connection that is not there.
+// PutOwners replaces what admins assigned; what callsync found stays for the agents that are not among owners. Of an agent
+// that stands twice the last entry counts. Errors: records.ErrNotFound for a connection that is not there.
 func (db *DB) PutOwners(ctx context.Context, workspaceID, connectionID string, owners []records.Owner) error {
 	byKey := make(map[string]records.Owner, len(owners))
 	for _, o := range owners {
 		byKey[agentKey(o.AgentKey)] = o
 	}
 	var keys, ids, names []string
-	var manual []bool
 	for key, o := range byKey {
-		keys, ids, names, manual = append(keys, key), append(ids, o.OwnerID), append(names, o.OwnerName), append(manual, o.Manual)
+		keys, ids, names = append(keys, key), append(ids, o.OwnerID), append(names, o.OwnerName)
 	}
 	err := db.inTx(ctx, func(tx pgx.Tx) error {
 		if err := lockConnection(ctx, tx, workspaceID, connectionID); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `delete from connection_owners where workspace_id = $1 and connection_id = $2`, workspaceID, connectionID)
+		_, err := tx.Exec(ctx, `delete from connection_owners where workspace_id = $1 and connection_id = $2 and manual`, workspaceID, connectionID)
 		if err != nil {
 			return err
 		}
 		_, err = tx.Exec(ctx, `
 			insert into connection_owners (connection_id, workspace_id, agent_key, owner_id, owner_name, manual)
-			select $2, $1, o.agent_key, o.owner_id, o.owner_name, o.manual
-			from unnest($3::text[], $4::text[], $5::text[], $6::boolean[]) as o (agent_key, owner_id, owner_name, manual)`,
-			workspaceID, connectionID, keys, ids, names, manual)
+			select $2, $1, o.agent_key, o.owner_id, o.owner_name, true
+			from unnest($3::text[], $4::text[], $5::text[]) as o (agent_key, owner_id, owner_name)
+			on conflict (connection_id, agent_key) do update set owner_id = excluded.owner_id, owner_name = excluded.owner_name, manual = true`,
+			workspaceID, connectionID, keys, ids, names)
 		return err
 	})
 	return settingsError("replace owners", err)
 }
 
-// OwnerFor returns the user of the CRM whom an agent was assigned to; ok is false where nobody was.
-func (db *DB) OwnerFor(ctx context.Context, workspaceID, connectionID, key string) (ownerID string, ok bool, err error) {
+// OwnerFor returns the user of the CRM whom an agent was assigned to under one of the names it has: by an admin, else by
+// callsync, and the earlier name first. ok is false where nobody was.
+func (db *DB) OwnerFor(ctx context.Context, workspaceID, connectionID string, keys []string) (ownerID string, ok bool, err error) {
+	named := make([]string, len(keys))
+	for i, key := range keys {
+		named[i] = agentKey(key)
+	}
 	err = db.pool.QueryRow(ctx, `
-		select owner_id from connection_owners where workspace_id = $1 and connection_id = $2 and agent_key = $3`,
-		workspaceID, connectionID, agentKey(key)).Scan(&ownerID)
+		select owner_id from connection_owners where workspace_id = $1 and connection_id = $2 and agent_key = any($3)
+		order by manual desc, array_position($3, agent_key) limit 1`,
+		workspaceID, connectionID, named).Scan(&ownerID)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return "", false, nil
 	}

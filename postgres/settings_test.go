@@ -179,7 +179,7 @@ func TestConnections(t *testing.T) {
 	got, err := r.ConnectionByID(r.ctx, r.ws, c.ID)
 	require.NoError(t, err)
 	want := c
-	want.Mode, want.Status, want.ContactPolicy, want.ManyPolicy = "live", records.ConnectionActive, "create", "recent"
+	want.Mode, want.Status = "live", records.ConnectionActive
 	want.CreatedAt, want.UpdatedAt = got.CreatedAt, got.UpdatedAt
 	require.Equal(t, want, got)
 	r.requireNotIn(t, "connections", "hunter2")
@@ -198,6 +198,7 @@ func TestConnections(t *testing.T) {
 	require.NoError(t, r.SetConnectionStatus(r.ctx, r.ws, c.ID, records.ConnectionPaused, "Paused by Anna"))
 	window := time.Minute
 	got.Name, got.Mode, got.Policy, got.Window, got.Secrets = "HubSpot EU", "shadow", "early", &window, map[string]string{"token": "pat-2"}
+	got.Match = records.Match{Objects: []string{"lead", "contact"}, OnMany: records.MatchAsk, AskHold: true}
 	require.NoError(t, r.UpdateConnection(r.ctx, got))
 	changed, err := r.ConnectionByID(r.ctx, r.ws, c.ID)
 	require.NoError(t, err)
@@ -325,19 +326,23 @@ func TestOwnNumbersAndOwners(t *testing.T) {
 	require.Empty(t, numbers)
 
 	require.NoError(t, r.PutOwners(r.ctx, r.ws, c.ID, []records.Owner{
-		{AgentKey: " Anna@Example.com", OwnerID: "1", OwnerName: "Anna", Manual: true}, {AgentKey: "id:B7", OwnerID: "2"},
+		{AgentKey: " Anna@Example.com", OwnerID: "1", OwnerName: "Anna"}, {AgentKey: "id:B7", OwnerID: "2"},
 	}))
 	owners, err := r.Owners(r.ctx, r.ws, c.ID)
 	require.NoError(t, err)
-	require.Equal(t, []records.Owner{{AgentKey: "anna@example.com", OwnerID: "1", OwnerName: "Anna", Manual: true}, {AgentKey: "id:B7", OwnerID: "2"}}, owners)
-	id, ok, err := r.OwnerFor(r.ctx, r.ws, c.ID, "ANNA@example.com")
+	require.Equal(t, []records.Owner{{AgentKey: "anna@example.com", OwnerID: "1", OwnerName: "Anna", Manual: true}, {AgentKey: "id:B7", OwnerID: "2", Manual: true}}, owners)
+	id, ok, err := r.OwnerFor(r.ctx, r.ws, c.ID, []string{"ANNA@example.com"})
 	require.NoError(t, err)
 	require.True(t, ok)
 	require.Equal(t, "1", id)
-	_, ok, err = r.OwnerFor(r.ctx, r.ws, c.ID, "id:b7")
+	_, ok, err = r.OwnerFor(r.ctx, r.ws, c.ID, []string{"id:b7"})
 	require.NoError(t, err)
 	require.False(t, ok, "ids keep their case")
-	_, ok, err = r.OwnerFor(r.ctx, r.other, c.ID, "anna@example.com")
+	id, ok, err = r.OwnerFor(r.ctx, r.ws, c.ID, []string{"nobody@example.com", "id:B7", "anna@example.com"})
+	require.NoError(t, err)
+	require.True(t, ok)
+	require.Equal(t, "2", id, "the surer name of the agent counts")
+	_, ok, err = r.OwnerFor(r.ctx, r.other, c.ID, []string{"anna@example.com"})
 	require.NoError(t, err)
 	require.False(t, ok)
 	require.NoError(t, r.PutOwners(r.ctx, r.ws, c.ID, nil))
@@ -396,7 +401,7 @@ func TestWorkspacesAreApart(t *testing.T) {
 	for _, ws := range []string{r.other, newID(), "not a uuid", ""} {
 		stolenSource, stolenConnection := s, c
 		stolenSource.WorkspaceID, stolenConnection.WorkspaceID = ws, ws
-		stolenConnection.Mode, stolenConnection.ContactPolicy, stolenConnection.ManyPolicy = "live", "none", "none"
+		stolenConnection.Mode = "live"
 		for name, err := range map[string]error{
 			"SourceByID":          second(r.SourceByID(r.ctx, ws, s.ID)),
 			"UpdateSource":        r.UpdateSource(r.ctx, stolenSource),

@@ -34,8 +34,11 @@ type Lane struct {
 	Connection Connection
 	// Deleted tells that the connection is no more.
 	Deleted bool
-	// OwnNumber tells that the customer's number is listed as one of the workspace's own.
+	// OwnNumber tells that the customer's number is one of the workspace's own: listed, or learned and not rejected.
 	OwnNumber bool
+	// Choice is the contact that a person chose for the customer's number: its id, ChoiceNone or ChoiceCreate, and its
+	// object; empty where nobody did.
+	Choice, ChoiceObject string
 	// MappingVersion is the active version of the object "call", ContactMappingVersion that of "contact"; zero where the
 	// connector has no fields.
 	MappingVersion        int
@@ -86,10 +89,16 @@ type ContactResult struct {
 	// State is done when RemoteID is the contact, waiting when there is none (yet), sending when a create has no answer.
 	State    string
 	RemoteID string
+	// Object is the contact's; empty means a contact. Key names the calls of the number that may use it without asking the
+	// CRM again, where not all may. ForAll tells that it is also the contact of calls that were left without one.
+	Object string
+	Key    string
+	ForAll bool
 	// Created tells contacts that callsync made from those it found.
 	Created bool
-	// Text says how the contact was decided.
+	// Text says how the contact was decided, Name what it is called.
 	Text string
+	Name string
 	// Written is what a create wrote.
 	Written map[string]any
 }

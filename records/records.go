@@ -59,24 +59,23 @@ type Source struct {
 
 // Connection is one configured CRM account of a customer.
 type Connection struct {
-	ID            string
-	WorkspaceID   string
-	Connector     string
-	Name          string
-	Config        map[string]string
-	Secrets       map[string]string
-	Mode          string
-	Policy        string         // empty: the source's
-	Window        *time.Duration // nil: the source's
-	ContactPolicy string
-	ManyPolicy    string
-	Status        string
-	StatusReason  string
-	Idempotency   string
-	Report        json.RawMessage
-	VerifiedAt    time.Time
-	CreatedAt     time.Time
-	UpdatedAt     time.Time
+	ID           string
+	WorkspaceID  string
+	Connector    string
+	Name         string
+	Config       map[string]string
+	Secrets      map[string]string
+	Mode         string
+	Policy       string         // empty: the source's
+	Window       *time.Duration // nil: the source's
+	Match        Match
+	Status       string
+	StatusReason string
+	Idempotency  string
+	Report       json.RawMessage
+	VerifiedAt   time.Time
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
 }
 
 // The statuses of a connection.
@@ -177,6 +176,8 @@ type Step struct {
 	Object string    `json:"object,omitempty"`
 	// Key is what the step was done for, such as the phone number a party was looked up by.
 	Key string `json:"key,omitempty"`
+	// Name is what people call the record.
+	Name string `json:"name,omitempty"`
 	// Text says in words how it was decided ("matched by phone", "created").
 	Text string `json:"text,omitempty"`
 }

@@ -79,10 +79,8 @@ create table connections (
     mode            text not null default 'live' check (mode in ('live', 'shadow')),
     policy          text check (policy in ('complete', 'early')),
     window_seconds  integer check (window_seconds between 0 and 604800),
-    -- contact_policy: what to do with a number the CRM does not know.
-    contact_policy  text not null default 'create' check (contact_policy in ('create', 'none')),
-    -- many_policy: what to do with a number that several contacts share.
-    many_policy     text not null default 'recent' check (many_policy in ('recent', 'none')),
+    -- How a call finds its contact and its owner (records.Match); what is missing in it is the default.
+    match_policy    jsonb not null default '{}',
     status          text not null default 'active' check (status in ('active', 'paused', 'revoked')),
     status_reason   text not null default '',
     idempotency     text check (idempotency in ('keyed_upsert', 'lookup_then_write', 'create_only')),
@@ -167,6 +165,47 @@ create table rules (
     version       integer not null,
     document      text not null,
     author        text not null default '',
+-- The users of a connection's CRM, as they were listed last: [{"id", "name", "email", "active"}].
+create table connection_users (
+    connection_id  uuid primary key references connections,
+    workspace_id   uuid not null references workspaces,
+    users          jsonb not null default '[]',
+    listed_at      timestamptz not null default '-infinity',
+    -- Until then somebody is listing them.
+    claimed_until  timestamptz not null default '-infinity'
+);
+
+-- The agents that calls have named, by source; seen_at is exact to an hour.
+create table agents_seen (
+    workspace_id  uuid not null references workspaces,
+    source_id     uuid not null,
+    -- As in connection_owners.
+    agent_key     text not null,
+    name          text not null default '',
+    email         text not null default '',
+    number        text not null default '',
+    extension     text not null default '',
+    seen_at       timestamptz not null default now(),
+    primary key (workspace_id, source_id, agent_key)
+);
+create index agents_seen_old on agents_seen (seen_at);
+
+-- Numbers that calls showed to be the workspace's own: dialled or shown as its line, or an agent's. Whether one counts is
+-- decided by how often it was seen as ours, and how often as that of a customer whose call was answered.
+create table learned_numbers (
+    workspace_id   uuid not null references workspaces,
+    number         text not null,
+    kind           text not null check (kind in ('line', 'agent')),
+    source_id      uuid not null,
+    own_seen       integer not null default 0,
+    customer_seen  integer not null default 0,
+    -- An admin says that it is not ours.
+    rejected       boolean not null default false,
+    first_seen_at  timestamptz not null default now(),
+    seen_at        timestamptz not null default now(),
+    primary key (workspace_id, number)
+);
+
     updated_at    timestamptz not null default now()
 );
 
@@ -468,3 +507,65 @@ create table delivery_attempts (
     duration_ms    integer not null default 0
 );
 create index delivery_attempts_delivery on delivery_attempts (delivery_id, id);
+-- Lanes that were delivered, or wait, without a contact although their call has a customer's number.
+create table unmatched (
+    delivery_id    uuid primary key,
+    workspace_id   uuid not null,
+    connection_id  uuid not null,
+    number         text not null,
+    created_at     timestamptz not null default now()
+);
+create index unmatched_number on unmatched (connection_id, number, created_at);
+
+-- When a number without a contact is looked up again: some times, ever more seldom. found: it has a contact by now, or
+-- somebody chose one, and all its lanes are to be delivered again.
+create table match_watch (
+    connection_id  uuid not null references connections,
+    number         text not null,
+    workspace_id   uuid not null,
+    looks          integer not null default 0,
+    next_at        timestamptz,
+    found          boolean not null default false,
+    created_at     timestamptz not null default now(),
+    primary key (connection_id, number)
+);
+create index match_watch_due on match_watch (connection_id, next_at) where next_at is not null;
+
+-- Questions to people: whose is this number?
+create table match_reviews (
+    id             uuid primary key,
+    workspace_id   uuid not null,
+    connection_id  uuid not null references connections,
+    number         text not null,
+    -- many: several contacts share it; none: no contact has it.
+    kind           text not null check (kind in ('many', 'none')),
+    -- [{"object", "id", "name", "url", "owner"}], some of them; total is how many there are.
+    candidates     jsonb not null default '[]',
+    total          integer not null default 0,
+    state          text not null default 'open' check (state in ('open', 'resolved', 'dismissed')),
+    -- What was chosen: a record, "none" or "create".
+    choice         text not null default '',
+    object         text not null default '',
+    resolved_by    text not null default '',
+    created_at     timestamptz not null default now(),
+    resolved_at    timestamptz
+);
+create unique index match_reviews_open on match_reviews (connection_id, number) where state = 'open';
+create index match_reviews_list on match_reviews (workspace_id, id desc);
+
+-- What people chose for a number, for good.
+create table match_choices (
+    id             uuid primary key,
+    workspace_id   uuid not null,
+    connection_id  uuid not null references connections,
+    number         text not null,
+    -- The contact's id in the CRM, "none" or "create".
+    choice         text not null,
+    object         text not null default '',
+    name           text not null default '',
+    chosen_by      text not null default '',
+    created_at     timestamptz not null default now(),
+    unique (connection_id, number)
+);
+create index match_choices_list on match_choices (workspace_id, id desc);
+
