@@ -53,9 +53,13 @@ func (d *attempt) session(ctx context.Context, conn records.Connection) (connect
 		return nil, fmt.Errorf("%w: read the connection: %w", errStore, err)
 	}
 	d.version = full.UpdatedAt
-	session, err := connector.Open(connectors.Settings{
-		ConnectionID: full.ID, Config: full.Config, Secrets: full.Secrets, Transport: d.Transport(full),
-	})
+	settings := connectors.Settings{ConnectionID: full.ID, Config: full.Config, Secrets: full.Secrets, Transport: d.Transport(full)}
+	if d.Grants != nil {
+		if settings.Tokens, err = d.Grants.Tokens(connector, full); err != nil {
+			return nil, err
+		}
+	}
+	session, err := connector.Open(settings)
 	if err != nil {
 		return nil, err
 	}

@@ -30,6 +30,8 @@ type Deps struct {
 	// Hooks answers the hook URLs of sources as it does from outside, but keeps the mark of test calls
 	// (telephony.TestHeader). Only this package may reach it.
 	Hooks http.Handler
+	// Grants, if set, connects CRMs by their consent pages.
+	Grants Granter
 	// Transport carries the requests of connect tests and schema look-ups; it guards against private hosts when it
 	// dials. Nil means http.DefaultTransport.
 	Transport func(records.Connection) http.RoundTripper

@@ -43,6 +43,7 @@ func (h *Handler) registerAPI(mux *http.ServeMux) {
 	h.registerPulls()
 	h.registerTestCalls()
 	h.registerConnections()
+	h.registerOAuth()
 	h.registerMappings()
 	h.registerTables()
 	h.registerDispositions()

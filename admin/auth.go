@@ -14,6 +14,8 @@ import (
 // principal is who a request comes from. Handlers take the workspace from here and from nowhere else.
 type principal struct {
 	WorkspaceID string
+	// UserID is the user's; empty for API tokens.
+	UserID string
 	// Name is shown beside what the principal did ("Paused by Anna").
 	Name      string
 	Role      string
@@ -81,7 +83,7 @@ func (h *Handler) authenticate(r *http.Request) (principal, error) {
 	if name == "" {
 		name = user.Email
 	}
-	return principal{WorkspaceID: user.WorkspaceID, Name: name, Role: user.Role}, err
+	return principal{WorkspaceID: user.WorkspaceID, UserID: user.ID, Name: name, Role: user.Role}, err
 }
 
 func (h *Handler) setSession(w http.ResponseWriter, token string, expires time.Time) {

@@ -33,6 +33,8 @@ func (h *Handler) registerPages(mux *http.ServeMux) {
 	page("POST /sources/{id}/rotate-token", admin, h.sourceRotateForm)
 	page("POST /sources/{id}/send-test", operator, h.sourceTestForm)
 	page("GET /connections", viewer, h.connectionsPage)
+	page("GET /connections/{id}/connect", admin, h.connectPage)
+	mux.HandleFunc("GET /oauth/callback", h.oauthCallback)
 	page("POST /connections/{id}/test", operator, h.connectionForm(h.testForm))
 	page("POST /connections/{id}/pause", operator, h.connectionForm(h.pauseForm))
 	page("POST /connections/{id}/resume", operator, h.connectionForm(h.resumeForm))
@@ -86,16 +88,17 @@ func (h *Handler) failed(w http.ResponseWriter, r *http.Request, p principal, er
 
 // flashes are what a page says after an action; the address carries only their name.
 var flashes = map[string]string{
-	"queued":   "Queued. The call is delivered as soon as a worker is free.",
-	"retried":  "Queued. The calls are delivered in the order in which they were held.",
-	"sent":     "The test call is stored. It shows here in a moment, and its page says when it goes to the CRMs.",
-	"stored":   "The test is stored. Its receipt says what was read in it.",
-	"replayed": "The receipt is read again.",
-	"tested":   "The test has run. Its result is below.",
-	"failed":   "The test has run, and something is not right. See below.",
-	"rotated":  "The hook URLs have a new token. The old ones go on working for 24 hours.",
-	"paused":   "Paused. Calls are kept until you resume.",
-	"resumed":  "Resumed. What was kept is delivered now.",
+	"queued":    "Queued. The call is delivered as soon as a worker is free.",
+	"retried":   "Queued. The calls are delivered in the order in which they were held.",
+	"sent":      "The test call is stored. It shows here in a moment, and its page says when it goes to the CRMs.",
+	"stored":    "The test is stored. Its receipt says what was read in it.",
+	"replayed":  "The receipt is read again.",
+	"tested":    "The test has run. Its result is below.",
+	"failed":    "The test has run, and something is not right. See below.",
+	"rotated":   "The hook URLs have a new token. The old ones go on working for 24 hours.",
+	"connected": "Connected. Run the test: it shows whether everything is in place.",
+	"paused":    "Paused. Calls are kept until you resume.",
+	"resumed":   "Resumed. What was kept is delivered now.",
 }
 
 // newFrame is the frame of a page for p.

@@ -16,6 +16,7 @@ type Store interface {
 	SourceStore
 	PullStore
 	ConnectionStore
+	GrantStore
 	MappingStore
 	Queries
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/callsync/callsync/activities/budget"
+	"github.com/callsync/callsync/activities/grants"
 	"github.com/callsync/callsync/admin"
 	"github.com/callsync/callsync/ingest"
 	"github.com/callsync/callsync/internal/config"
@@ -64,7 +65,8 @@ func serve(ctx context.Context) error {
 	pages, err := admin.New(admin.Deps{
 		Store: watched{p.db, dir}, Providers: providers(), Connectors: crms(), Replayer: actions{relay}, Resyncer: relay,
 		Hooks:     receiver.Tests(),
-		Transport: p.transport(crms(), &budget.Budgets{Store: p.db}), CheckHost: p.checkHost(), PublicURL: p.cfg.HTTP.PublicURL,
+		Transport: p.transport(crms(), &budget.Budgets{Store: p.db}), Grants: &grants.Grants{Store: p.db, Transport: p.network()},
+		CheckHost: p.checkHost(), PublicURL: p.cfg.HTTP.PublicURL,
 		Version: telemetry.Build().Version, Log: p.log,
 	})
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/callsync/callsync/activities"
 	"github.com/callsync/callsync/activities/budget"
+	"github.com/callsync/callsync/activities/grants"
 	"github.com/callsync/callsync/internal/config"
 	"github.com/callsync/callsync/internal/telemetry"
 	"github.com/callsync/callsync/internal/temporalx"
@@ -59,7 +60,8 @@ func work(ctx context.Context) error {
 	kinds := crms()
 	budgets := &budget.Budgets{Store: p.db}
 	deliveries := &activities.Delivery{
-		Store: p.db, Connectors: kinds, Transport: p.transport(kinds, budgets), Budgets: budgets, PublicURL: p.cfg.HTTP.PublicURL, Log: p.log,
+		Store: p.db, Connectors: kinds, Transport: p.transport(kinds, budgets), Budgets: budgets,
+		Grants: &grants.Grants{Store: p.db, Transport: p.network()}, PublicURL: p.cfg.HTTP.PublicURL, Log: p.log,
 		Observe: deliveryMetrics(p.metrics),
 	}
 	temporalx.SetWorkflowCache(p.cfg.Delivery.StickyCache)

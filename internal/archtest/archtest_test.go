@@ -39,7 +39,7 @@ var rules = []rule{
 	{of: "telephony/*", may: []string{"telephony", "call", "records", "internal/httpx", "internal/doctree", "internal/exprkit"}, leaf: true},
 	{of: "connectors", may: []string{"call", "records"}, leaf: true},
 	{of: "connectors/*", may: []string{"connectors", "call", "records", "internal/httpx"}, leaf: true},
-	{of: "activities", may: []string{"activities/budget", "call", "connectors", "mappings", "records", "telephony"}},
+	{of: "activities", may: []string{"activities/budget", "activities/grants", "call", "connectors", "mappings", "records", "telephony"}},
 	{of: "activities/*", may: []string{"connectors", "records", "internal/httpx"}},
 	{of: "workflows", may: []string{"activities", "records"}},
 	{of: "ingest", may: []string{"call", "telephony", "workflows", "records", "internal/httpx"}},
