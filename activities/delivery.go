@@ -12,7 +12,6 @@ import (
 	"go.temporal.io/sdk/activity"
 
 	"github.com/callsync/callsync/activities/budget"
-	"github.com/callsync/callsync/activities/grants"
 	"github.com/callsync/callsync/connectors"
 	"github.com/callsync/callsync/records"
 )
@@ -25,8 +24,6 @@ type Delivery struct {
 	Transport func(records.Connection) http.RoundTripper
 	// Budgets, if set, keep deliveries within the limits of the CRMs. Transport must charge to the same.
 	Budgets *budget.Budgets
-	// Grants, if set, has the access tokens of connections that were made by OAuth.
-	Grants *grants.Grants
 	// PublicURL is where people reach callsync; links to calls begin with it.
 	PublicURL string
 	Log       *slog.Logger
@@ -34,10 +31,10 @@ type Delivery struct {
 	Observe func(connector, outcome, class string, took time.Duration)
 
 	open opened
+	seen sights
 }
 
 // Deliver brings one lane of a call up to date: it loads the call, finds the contact and the owner, applies the mapping,
-	seen sights
 // compares with what was written before, writes the difference and records it. It may run any number of times, and be
 // killed anywhere: every step is repeatable or recorded. It returns an error only for what Temporal shall try again.
 func (a *Delivery) Deliver(ctx context.Context, in DeliverInput) (DeliverResult, error) {
@@ -97,11 +94,11 @@ type attempt struct {
 	written       map[string]any
 	// version is that of the connection's settings with which the session was opened.
 	version time.Time
+	// ownerID is the CRM user who shall own what is made.
+	ownerID string
 }
 
 // keepAlive heartbeats and renews the lease while the attempt lasts, and cancels it when the lease is lost.
-	// ownerID is the CRM user who shall own what is made.
-	ownerID string
 func (d *attempt) keepAlive(parent context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	done := make(chan struct{})
@@ -154,12 +151,12 @@ func (d *attempt) guarded(ctx context.Context) (v verdict, err error) {
 // run decides and does what the lane needs. An error is a *connectors.Error or wraps errStore.
 func (d *attempt) run(ctx context.Context) (verdict, error) {
 	row, conn, revision := d.lane.Delivery, d.lane.Connection, d.lane.Call.Call.Revision
-	switch {
-	case d.lane.Deleted:
-		return verdict{outcome: Skipped, class: "connection_deleted", reason: "The connection was deleted."}, nil
 	if row.Revision < revision || d.in.Force {
 		d.sight(ctx)
 	}
+	switch {
+	case d.lane.Deleted:
+		return verdict{outcome: Skipped, class: "connection_deleted", reason: "The connection was deleted."}, nil
 	case row.Revision >= revision && !d.in.Force && (row.State == records.DeliveryDone || row.State == records.DeliveryParked || row.State == records.DeliverySkipped):
 		return verdict{outcome: Unchanged}, nil
 	case d.lane.Call.Call.TestOnly():

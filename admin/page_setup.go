@@ -124,7 +124,6 @@ func (h *Handler) sourcesPage(w http.ResponseWriter, r *http.Request, p principa
 		v.Providers = append(v.Providers, i.ID)
 	}
 	return h.show(w, r, p, "sources", "Sources", "sources", v)
-		card.OnNone, card.OnMany, card.Owned = matchWords(card.Match)
 }
 
 // connectionCard is a CRM account with its last test.
@@ -182,6 +181,7 @@ func (h *Handler) connectionsPage(w http.ResponseWriter, r *http.Request, p prin
 		}
 		i := slices.IndexFunc(infos, func(i connectors.Info) bool { return i.ID == c.Connector })
 		card.Contacts = i >= 0 && slices.Contains(infos[i].Capabilities, "contact_match")
+		card.OnNone, card.OnMany, card.Owned = matchWords(card.Match)
 		card.Settings = shownSettings(fields, c.Config, present(c.Secrets))
 		v.Cards = append(v.Cards, card)
 	}

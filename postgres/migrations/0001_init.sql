@@ -92,25 +92,6 @@ create table connections (
 );
 create index connections_workspace on connections (workspace_id, id);
 
--- What CRMs have granted by OAuth: the tokens, sealed. Until lease_until somebody is refreshing them.
-create table connection_grants (
-    connection_id  uuid primary key references connections,
-    workspace_id   uuid not null,
-    sealed         bytea,
-    lease_until    timestamptz not null default '-infinity',
-    updated_at     timestamptz not null default now()
-);
-
--- People on their way to a CRM's consent page, by the hash of the state that comes back.
-create table grant_requests (
-    state_hash     bytea primary key,
-    workspace_id   uuid not null,
-    connection_id  uuid not null,
-    user_id        uuid,
-    verifier       bytea not null,
-    expires_at     timestamptz not null
-);
-
 -- What a connection has used of its CRM's limits. tat is when the bucket of a class will be empty again; used is the part
 -- of the day's budget. blocked_until is when the CRM wants requests again.
 create table rate_budgets (
@@ -165,25 +146,6 @@ create table connection_owners (
     primary key (connection_id, agent_key)
 );
 
-create table connection_dispositions (
-    connection_id  uuid not null references connections,
-    workspace_id   uuid not null references workspaces,
-    -- The phone system's disposition in lower case with single spaces; value is as the admin wrote it.
-    value_key      text not null,
-    value          text not null,
-    -- The outcome's id in the CRM.
-    option_id      text not null,
-    primary key (connection_id, value_key)
-);
-
--- Which calls of a source, or to a connection, sync. The version rises with every change, also when the document is emptied.
-create table rules (
-    owner_id      uuid primary key,
-    workspace_id  uuid not null references workspaces,
-    owner         text not null check (owner in ('source', 'connection')),
-    version       integer not null,
-    document      text not null,
-    author        text not null default '',
 -- The users of a connection's CRM, as they were listed last: [{"id", "name", "email", "active"}].
 create table connection_users (
     connection_id  uuid primary key references connections,
@@ -225,6 +187,25 @@ create table learned_numbers (
     primary key (workspace_id, number)
 );
 
+create table connection_dispositions (
+    connection_id  uuid not null references connections,
+    workspace_id   uuid not null references workspaces,
+    -- The phone system's disposition in lower case with single spaces; value is as the admin wrote it.
+    value_key      text not null,
+    value          text not null,
+    -- The outcome's id in the CRM.
+    option_id      text not null,
+    primary key (connection_id, value_key)
+);
+
+-- Which calls of a source, or to a connection, sync. The version rises with every change, also when the document is emptied.
+create table rules (
+    owner_id      uuid primary key,
+    workspace_id  uuid not null references workspaces,
+    owner         text not null check (owner in ('source', 'connection')),
+    version       integer not null,
+    document      text not null,
+    author        text not null default '',
     updated_at    timestamptz not null default now()
 );
 
@@ -512,20 +493,6 @@ create table deliveries (
 create index deliveries_record on deliveries (record_id) where record_id is not null;
 create index deliveries_parked on deliveries (workspace_id, connection_id, class) where state = 'parked';
 
-create table delivery_attempts (
-    id             uuid primary key,
-    workspace_id   uuid not null,
-    delivery_id    uuid not null,
-    at             timestamptz not null default now(),
-    revision       bigint not null,
-    -- done, unchanged, skipped, parked, or retry
-    outcome        text not null,
-    class          text not null default '',
-    reason         text not null default '',
-    detail         text not null default '',
-    duration_ms    integer not null default 0
-);
-create index delivery_attempts_delivery on delivery_attempts (delivery_id, id);
 -- Lanes that were delivered, or wait, without a contact although their call has a customer's number.
 create table unmatched (
     delivery_id    uuid primary key,
@@ -588,3 +555,17 @@ create table match_choices (
 );
 create index match_choices_list on match_choices (workspace_id, id desc);
 
+create table delivery_attempts (
+    id             uuid primary key,
+    workspace_id   uuid not null,
+    delivery_id    uuid not null,
+    at             timestamptz not null default now(),
+    revision       bigint not null,
+    -- done, unchanged, skipped, parked, or retry
+    outcome        text not null,
+    class          text not null default '',
+    reason         text not null default '',
+    detail         text not null default '',
+    duration_ms    integer not null default 0
+);
+create index delivery_attempts_delivery on delivery_attempts (delivery_id, id);
