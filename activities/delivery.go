@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/sdk/activity"
 
 	"github.com/callsync/callsync/activities/budget"
+	"github.com/callsync/callsync/activities/grants"
 	"github.com/callsync/callsync/connectors"
 	"github.com/callsync/callsync/records"
 )
@@ -24,6 +25,8 @@ type Delivery struct {
 	Transport func(records.Connection) http.RoundTripper
 	// Budgets, if set, keep deliveries within the limits of the CRMs. Transport must charge to the same.
 	Budgets *budget.Budgets
+	// Grants, if set, has the access tokens of connections that were made by OAuth.
+	Grants *grants.Grants
 	// PublicURL is where people reach callsync; links to calls begin with it.
 	PublicURL string
 	Log       *slog.Logger

@@ -234,7 +234,7 @@ func (h *Handler) checkConnection(c *records.Connection) error {
 	if err := out.problem(); err != nil {
 		return err
 	}
-	_, err := connector.Open(connectors.Settings{ConnectionID: c.ID, Config: c.Config, Secrets: c.Secrets, Transport: h.Transport(*c), Now: h.Now})
+	_, err := h.open(connector, *c)
 	if e := (*connectors.Error)(nil); errors.As(err, &e) {
 		return invalid(settingPath(info, e.Field), cmp.Or(e.Public, info.Label+" cannot work with these settings."))
 	}
@@ -258,8 +258,19 @@ func (h *Handler) session(c records.Connection) (connectors.Session, connectors.
 	if !ok {
 		return nil, connectors.Info{}, problem(http.StatusUnprocessableEntity, "This callsync has no connector "+c.Connector+".")
 	}
-	s, err := connector.Open(connectors.Settings{ConnectionID: c.ID, Config: c.Config, Secrets: c.Secrets, Transport: h.Transport(c), Now: h.Now})
+	s, err := h.open(connector, c)
 	return s, connector.Info(), err
+}
+
+func (h *Handler) open(connector connectors.Connector, c records.Connection) (connectors.Session, error) {
+	settings := connectors.Settings{ConnectionID: c.ID, Config: c.Config, Secrets: c.Secrets, Transport: h.Transport(c), Now: h.Now}
+	if h.Grants != nil {
+		var err error
+		if settings.Tokens, err = h.Grants.Tokens(connector, c); err != nil {
+			return nil, err
+		}
+	}
+	return connector.Open(settings)
 }
 
 func (h *Handler) testConnection(ctx context.Context, p principal, in *PathID) (*answer[TestView], error) {

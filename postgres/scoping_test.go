@@ -21,6 +21,7 @@ import (
 var unscopedByDesign = map[string]string{
 	// Who knows the token is who may come in: the workspace is what these find out.
 	"sources.go:SourceByToken":    "a hook token's hash leads to the workspace",
+	"grants.go:TakeGrantRequest":  "a state's hash leads to the workspace",
 	"tokens.go:APITokenWorkspace": "an API token's hash leads to the workspace",
 	"users.go:SessionUser":        "a session token's hash leads to the workspace",
 	"users.go:DeleteSession":      "whoever holds the session's token may end it",

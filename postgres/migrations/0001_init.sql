@@ -92,6 +92,25 @@ create table connections (
 );
 create index connections_workspace on connections (workspace_id, id);
 
+-- What CRMs have granted by OAuth: the tokens, sealed. Until lease_until somebody is refreshing them.
+create table connection_grants (
+    connection_id  uuid primary key references connections,
+    workspace_id   uuid not null,
+    sealed         bytea,
+    lease_until    timestamptz not null default '-infinity',
+    updated_at     timestamptz not null default now()
+);
+
+-- People on their way to a CRM's consent page, by the hash of the state that comes back.
+create table grant_requests (
+    state_hash     bytea primary key,
+    workspace_id   uuid not null,
+    connection_id  uuid not null,
+    user_id        uuid,
+    verifier       bytea not null,
+    expires_at     timestamptz not null
+);
+
 -- What a connection has used of its CRM's limits. tat is when the bucket of a class will be empty again; used is the part
 -- of the day's budget. blocked_until is when the CRM wants requests again.
 create table rate_budgets (
