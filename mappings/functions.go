@@ -2,6 +2,7 @@ package mappings
 
 import (
 	"html"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -125,6 +126,7 @@ func listFunctions() []function {
 		{"join", "(list, separator?)", "the values with the separator between them (a comma if not given), empty ones left out",
 			[]any{new(func([]any) string), new(func([]any, string) string)}, join, false},
 		{"lines", "(list)", "each value on a line of its own, empty ones left out", []any{new(func([]any) string)}, lines, false},
+		{"pairs", "(group)", "each name of a group with its value, as name: value, in the order of the names; empty ones left out", []any{new(func(any) []any)}, pairs, false},
 		{"first", "(list)", "the first item", []any{new(func([]any) any)}, at(0), false},
 		{"last", "(list)", "the last item", []any{new(func([]any) any)}, at(-1), false},
 		{"unique", "(list)", "each value once", []any{new(func([]any) []any)}, unique, false},
@@ -366,6 +368,36 @@ func length(_ *run, a []any) (any, error) {
 	}
 	s, _, err := asText(a[0])
 	return utf8.RuneCountInString(s), err
+}
+
+// pairs makes a list of a group, for fields whose names nobody knows beforehand.
+func pairs(r *run, a []any) (any, error) {
+	group, ok := a[0].(map[string]any)
+	if texts, plain := a[0].(map[string]string); plain {
+		ok, group = true, make(map[string]any, len(texts))
+		for name, v := range texts {
+			group[name] = v
+		}
+	}
+	if !ok && a[0] != nil {
+		return nil, valueError("pairs takes a group of values, such as lead_fields.")
+	}
+	out := []any{}
+	for _, name := range slices.Sorted(maps.Keys(group)) {
+		v := group[name]
+		if list, many := v.([]any); many {
+			text, err := joined(list, ", ")
+			if err != nil {
+				continue
+			}
+			v = text
+		}
+		// A value that is a group itself has no text of its own.
+		if s, ok, err := asText(v); err == nil && ok {
+			out = append(out, name+": "+s)
+		}
+	}
+	return out, r.chargeList(out, 4)
 }
 
 // phone formats an international number. Others stay as they are: without a country their digits mean nothing.
