@@ -393,7 +393,7 @@ func pairs(r *run, a []any) (any, error) {
 			v = text
 		}
 		// A value that is a group itself has no text of its own.
-		if s, ok, err := asText(v); err == nil && ok {
+		if s, ok, err := asText(v); err == nil && ok && strings.TrimSpace(s) != "" {
 			out = append(out, name+": "+s)
 		}
 	}
