@@ -137,6 +137,8 @@ type connectionCard struct {
 	Idempotency string
 	Setup, Docs string
 	Settings    []shownField
+	// Connect tells whether a person can grant access at the CRM's consent page.
+	Connect bool
 	// Contacts tells whether the CRM has contacts that calls are matched with; then the others say how.
 	Contacts              bool
 	OnNone, OnMany, Owned string
@@ -178,6 +180,10 @@ func (h *Handler) connectionsPage(w http.ResponseWriter, r *http.Request, p prin
 			i := connector.Info()
 			card.Setup, card.Docs, fields = i.Setup, webURL(i.Docs), connectorFields(i)
 			card.Label = i.Label
+			if h.Grants != nil {
+				_, err := h.Grants.Begin(connector, c, h.callbackURL(), "", "")
+				card.Connect = err == nil
+			}
 		}
 		i := slices.IndexFunc(infos, func(i connectors.Info) bool { return i.ID == c.Connector })
 		card.Contacts = i >= 0 && slices.Contains(infos[i].Capabilities, "contact_match")
