@@ -104,6 +104,9 @@ type Target struct {
 	Errors []VendorError
 	// Classes are the statuses whose class differs from connectors.Classify.
 	Classes map[int]connectors.Class
+	// NotVendors are the statuses whose class differs from that once more where the body is not the vendor's: something in
+	// front of the API has answered.
+	NotVendors map[int]connectors.Class
 	// ErrorBody is the vendor's body for a status; nil means none.
 	ErrorBody func(status int) string
 	// MaxText is how long the text may be, as TextLen counts; zero means that there is no limit.
