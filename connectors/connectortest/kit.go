@@ -106,8 +106,13 @@ func classOf(t *testing.T, target Target, err error) *connectors.Error {
 // looks no sooner than the request's time limit and the CRM's lag.
 func deliver(t *testing.T, target Target, session connectors.Session, key string, timeout time.Duration, settled func()) connectors.Written {
 	t.Helper()
+	return goOn(t, target, session, key, timeout, settled, false)
+}
+
+// goOn is deliver after a first attempt, whose outcome may be unknown.
+func goOn(t *testing.T, target Target, session connectors.Session, key string, timeout time.Duration, settled func(), unknown bool) connectors.Written {
+	t.Helper()
 	info := target.Connector.Info()
-	unknown := false
 	for range 10 {
 		if finder, ok := session.(connectors.CallFinder); ok && unknown && info.Idempotency != connectors.KeyedUpsert {
 			settled()

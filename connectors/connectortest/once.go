@@ -98,7 +98,7 @@ func testCommitThenDrop(t *testing.T, target Target) {
 	_, err := session.WriteCall(t.Context(), target.Write("key", "", "hello", noon))
 	require.Equal(t, connectors.UnknownOutcome, classOf(t, target, err).Class, "it was sent, and nobody knows")
 	if target.Connector.Info().Idempotency != connectors.CreateOnly {
-		deliver(t, target, session, "key", 10*time.Second, func() {})
+		goOn(t, target, session, "key", 10*time.Second, func() {}, true)
 	}
 	require.Equal(t, 1, crm.Count("key"))
 }
