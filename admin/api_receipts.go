@@ -35,6 +35,7 @@ type ReceiptView struct {
 	Body    string              `json:"body" doc:"As text; bytes that are none are replaced. The exact bytes are in body_base64."`
 	Raw     []byte              `json:"body_base64"`
 	Events  []call.Event        `json:"events" doc:"What callsync understood."`
+	Reading []string            `json:"reading" doc:"The same in a few words, an event a line."`
 }
 
 type receiptsIn struct {
@@ -99,9 +100,12 @@ func (h *Handler) getReceipt(ctx context.Context, p principal, in *PathID) (*ans
 		return nil, err
 	}
 	v := ReceiptView{ReceiptSummary: viewReceipt(records.ReceiptItem{Receipt: r, BodyBytes: len(r.Body)}), Detail: r.Result.Detail,
-		Query: validText(r.Query), Headers: headersOf(r), Body: validText(r.Body), Raw: r.Body, Events: events}
+		Query: validText(r.Query), Headers: headersOf(r), Body: validText(r.Body), Raw: r.Body, Events: events, Reading: readings(events)}
 	if v.Events == nil {
 		v.Events = []call.Event{}
+	}
+	if v.Reading == nil {
+		v.Reading = []string{}
 	}
 	if v.Raw == nil {
 		v.Raw = []byte{}

@@ -2,13 +2,12 @@ package admin
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -20,15 +19,27 @@ import (
 
 // TestCallView is what came of a test call.
 type TestCallView struct {
-	ReceiptStatus  int    `json:"receipt_status" doc:"The status with which the hook URL answered; 2xx: the request is stored." example:"200"`
+	ReceiptStatus  int    `json:"receipt_status" doc:"The status with which the hook URL answered the last request; 2xx: it is stored." example:"200"`
 	CallProviderID string `json:"call_provider_id,omitempty" doc:"The phone system's id of the call, message or form. GET /calls?q= finds calls by it."`
 	Sentence       string `json:"sentence" doc:"What happens next, for people."`
+	// Requests are those that were sent, in their order.
+	Requests []TestRequest `json:"requests"`
+}
+
+// TestRequest is one request of a test.
+type TestRequest struct {
+	Event     string `json:"event" doc:"The trigger."`
+	Label     string `json:"label"`
+	Status    int    `json:"status" doc:"The status with which the hook URL answered." example:"200"`
+	ReceiptID string `json:"receipt_id,omitempty" doc:"What GET /receipts/{id} shows it by: what was understood, and of which record. Absent: it was not stored."`
+	Problem   string `json:"problem,omitempty" doc:"Why it was refused."`
 }
 
 // testCallBody says what to send.
 type testCallBody struct {
-	Event   string `json:"event,omitempty" maxLength:"100" doc:"One of the triggers of its provider (GET /providers). Absent: the one that says most, as a rule the report of a call that is over."`
-	Deliver *bool  `json:"deliver,omitempty" doc:"false: no CRM gets the call. Absent or true: it goes to the CRMs like any other call."`
+	Event   string          `json:"event,omitempty" maxLength:"100" doc:"One of the triggers of its provider (GET /providers). Absent: the one that says most, as a rule the report of a call that is over."`
+	Story   telephony.Story `json:"story,omitempty" maxLength:"100" doc:"Instead of an event: all triggers of one story (GET /providers), in their order and about one call. inbound: a whole incoming call."`
+	Deliver *bool           `json:"deliver,omitempty" doc:"false: no CRM gets the call. Absent or true: it goes to the CRMs like any other call."`
 }
 
 type testCallIn struct {
@@ -43,26 +54,35 @@ func (h *Handler) registerTestCalls() {
 			if in.Body != nil {
 				body = *in.Body
 			}
-			v, _, err := h.sendTest(ctx, p, in.ID, body.Event, body.Deliver == nil || *body.Deliver)
+			v, err := h.sendTest(ctx, p, in.ID, body)
 			return &answer[TestCallView]{v}, err
+		})
+	handle(h, operator, get("/sources/{id}/sample", "Show the request of a trigger, ready to be sent by hand", "Sources"),
+		func(ctx context.Context, p principal, in *sampleIn) (*answer[SampleView], error) {
+			s, err := h.Store.SourceByID(ctx, p.WorkspaceID, in.ID)
+			if err != nil {
+				return nil, err
+			}
+			v, err := h.sample(s, in.Event)
+			return &answer[SampleView]{v}, err
 		})
 }
 
-// sendTest sends a source the sample of its provider through its hook URL. isCall tells whether a call came of it.
-func (h *Handler) sendTest(ctx context.Context, p principal, id, event string, deliver bool) (v TestCallView, isCall bool, err error) {
+// sendTest sends a source samples of its provider through its hook URLs.
+func (h *Handler) sendTest(ctx context.Context, p principal, id string, what testCallBody) (v TestCallView, err error) {
 	s, err := h.Store.SourceByID(ctx, p.WorkspaceID, id)
 	if err != nil {
-		return v, false, err
+		return v, err
 	}
 	provider := h.Providers[s.Provider]
 	sampler, ok := provider.(telephony.Sampler)
 	if !ok {
-		return v, false, problem(http.StatusUnprocessableEntity,
+		return v, problem(http.StatusUnprocessableEntity,
 			"callsync cannot make up a call of this kind of phone system. Send one by hand: the source's page shows how.")
 	}
 	numbers, err := h.Store.OwnNumbers(ctx, p.WorkspaceID)
 	if err != nil {
-		return v, false, err
+		return v, err
 	}
 	info := provider.Info()
 	own := make([]string, len(numbers))
@@ -70,42 +90,92 @@ func (h *Handler) sendTest(ctx context.Context, p principal, id, event string, d
 		own[i] = n.Number
 	}
 	settings := telephony.SettingsOf(info, s, own)
-	sample, err := sampler.Sample(event, h.Now().UTC(), settings)
-	if errors.Is(err, telephony.ErrNoSample) {
-		return v, false, invalid("event", noSuchEvent(info))
+	wanted := []string{what.Event}
+	if what.Story != "" {
+		if wanted, err = eventsOf(info, what); err != nil {
+			return v, err
+		}
 	}
-	if err != nil {
-		return v, false, err
+	deliver := what.Deliver == nil || *what.Deliver
+	at, read := h.Now().UTC(), []call.Event(nil)
+	for _, event := range wanted {
+		sample, err := sampler.Sample(event, at, settings)
+		if errors.Is(err, telephony.ErrNoSample) {
+			return v, invalid("event", noSuchEvent(info))
+		}
+		if err != nil {
+			return v, err
+		}
+		sent, err := h.post(ctx, s, sample, deliver)
+		if err != nil {
+			return v, err
+		}
+		sent.Event, sent.Label = triggerOf(info, event, sample)
+		v.Requests, v.ReceiptStatus = append(v.Requests, sent), sent.Status
+		if sent.Status/100 != 2 {
+			v.Sentence = strings.TrimSpace(fmt.Sprintf("The hook URL answered %d, so there is no test call. %s", sent.Status, sent.Problem))
+			return v, nil
+		}
+		decoded, err := provider.Decode(sample, settings)
+		var unreadable *telephony.UnreadableError
+		switch {
+		case errors.As(err, &unreadable):
+			v.Sentence = "The request is stored, but with the settings of this source callsync cannot read it: " + unreadable.Public
+			return v, nil
+		case err != nil:
+			return v, err
+		case len(decoded.Events) == 0:
+			v.Sentence = "The request is stored, but with the settings of this source it is about no call: " + decoded.Ignored
+			return v, nil
+		}
+		for _, e := range decoded.Events {
+			e.ReceiptID, e.ReceivedAt = sent.ReceiptID, h.Now().UTC()
+			read = append(read, e)
+		}
 	}
-	status, text, err := h.post(ctx, s, sample, deliver)
-	if err != nil {
-		return v, false, err
+	for _, e := range read {
+		v.CallProviderID = cmp.Or(v.CallProviderID, e.ProviderID)
 	}
-	v.ReceiptStatus = status
-	if status/100 != 2 {
-		v.Sentence = strings.TrimSpace(fmt.Sprintf("The hook URL answered %d, so there is no test call. %s", status, text))
-		return v, false, nil
-	}
-	decoded, err := provider.Decode(sample, settings)
-	var unreadable *telephony.UnreadableError
-	switch {
-	case errors.As(err, &unreadable):
-		v.Sentence = "The request is stored, but with the settings of this source callsync cannot read it: " + unreadable.Public
-		return v, false, nil
-	case err != nil:
-		return v, false, err
-	case len(decoded.Events) == 0:
-		v.Sentence = "The request is stored, but with the settings of this source it is about no call: " + decoded.Ignored
-		return v, false, nil
-	}
-	e := decoded.Events[0]
-	v.CallProviderID = e.ProviderID
 	k, err := h.kept(ctx, p.WorkspaceID)
 	if err != nil {
-		return v, false, err
+		return v, err
 	}
-	v.Sentence = h.testSentence(k, s, e, deliver)
-	return v, e.Message == nil && e.Form == nil, nil
+	v.Sentence = h.testSentence(k, s, read, deliver)
+	return v, nil
+}
+
+// eventsOf are the triggers of the story that is asked for.
+func eventsOf(info telephony.Info, what testCallBody) ([]string, error) {
+	if what.Event != "" {
+		return nil, invalid("story", "Name an event or a story, not both.")
+	}
+	var events, stories []string
+	for _, t := range info.StoryOf(what.Story) {
+		events = append(events, t.Event)
+	}
+	if len(events) > 0 {
+		return events, nil
+	}
+	for _, t := range info.Triggers {
+		if !slices.Contains(stories, string(t.Story)) {
+			stories = append(stories, string(t.Story))
+		}
+	}
+	return nil, invalid("story", info.Label+" has no such story. It has: "+strings.Join(stories, ", ")+".")
+}
+
+// triggerOf is the name and the label of the trigger that a sample is of: the one that was asked for, or else the one
+// that its provider chose.
+func triggerOf(info telephony.Info, event string, sample telephony.Request) (name, label string) {
+	if t, ok := info.Trigger(event); ok {
+		return t.Event, t.Label
+	}
+	for _, t := range info.Triggers {
+		if t.Sample && t.Hook == sample.Event && t.VariantOf == "" && slices.ContainsFunc(t.Kinds, call.Kind.Terminal) {
+			return t.Event, t.Label
+		}
+	}
+	return sample.Event, sample.Event
 }
 
 func noSuchEvent(info telephony.Info) string {
@@ -118,9 +188,8 @@ func noSuchEvent(info telephony.Info) string {
 	return info.Label + " has no such event. It has: " + strings.Join(names, ", ") + "."
 }
 
-// post sends a request to the hook URL of a source inside of this process, and returns the answer's status and, if it is a
-// problem, its sentence.
-func (h *Handler) post(ctx context.Context, s records.Source, sample telephony.Request, deliver bool) (status int, sentence string, err error) {
+// post sends a request to the hook URL of a source inside of this process, and returns what was answered.
+func (h *Handler) post(ctx context.Context, s records.Source, sample telephony.Request, deliver bool) (sent TestRequest, err error) {
 	target := telephony.HookPath(s.Provider, s.Token, sample.Event)
 	if sample.RawQuery != "" {
 		target += "?" + sample.RawQuery
@@ -128,7 +197,7 @@ func (h *Handler) post(ctx context.Context, s records.Source, sample telephony.R
 	r, err := http.NewRequestWithContext(ctx, sample.Method, target, bytes.NewReader(sample.Body))
 	if err != nil {
 		// The error names the URL, which is a secret.
-		return 0, "", errors.New("the request of a test call could not be made")
+		return sent, errors.New("the request of a test call could not be made")
 	}
 	r.Header = sample.Header.Clone()
 	r.Header.Set("User-Agent", "callsync/"+h.Version)
@@ -139,11 +208,15 @@ func (h *Handler) post(ctx context.Context, s records.Source, sample telephony.R
 	r.Header.Set(telephony.TestHeader, mark)
 	w := &inProcess{status: http.StatusOK, header: http.Header{}}
 	h.Hooks.ServeHTTP(w, r)
-	var problem struct {
-		Detail string `json:"detail"`
+	sent.Status, sent.ReceiptID = w.status, w.header.Get(telephony.TestReceiptHeader)
+	if w.status/100 != 2 {
+		var problem struct {
+			Detail string `json:"detail"`
+		}
+		_ = json.Unmarshal(w.body.Bytes(), &problem)
+		sent.Problem = problem.Detail
 	}
-	_ = json.Unmarshal(w.body.Bytes(), &problem) // an answer of success is the phone system's business
-	return w.status, problem.Detail, nil
+	return sent, nil
 }
 
 // inProcess keeps an answer instead of sending it.
@@ -158,15 +231,15 @@ func (w *inProcess) WriteHeader(status int)      { w.status = status }
 func (w *inProcess) Write(b []byte) (int, error) { return w.body.Write(b) }
 
 // testSentence says what becomes of a test that was stored.
-func (h *Handler) testSentence(k kept, s records.Source, e call.Event, deliver bool) string {
+func (h *Handler) testSentence(k kept, s records.Source, events []call.Event, deliver bool) string {
+	e := events[len(events)-1]
 	switch {
 	case e.Message != nil:
 		return "The test message is stored. GET /api/v1/messages shows it."
 	case e.Form != nil:
 		return "The test form is stored. GET /api/v1/forms shows it."
 	}
-	e.ReceivedAt = h.Now().UTC()
-	c := call.Fold(call.Identity{SourceID: s.ID, Provider: s.Provider}, []call.Event{e})
+	c := call.Fold(call.Identity{SourceID: s.ID, Provider: s.Provider}, events)
 	stored := fmt.Sprintf("The test call is stored. The calls show it as “%s” of %s.", telephony.TestName, telephony.TestCustomer)
 	if c.Phase == call.Live {
 		stored += fmt.Sprintf(" Nobody ends it: it counts as live until the source's limit of %s.", longSpan(s.Stale))
@@ -217,74 +290,3 @@ func plural(n int, word string) string {
 	}
 	return fmt.Sprintf("%d %ss", n, word)
 }
-
-// sourceTestForm sends a test call and leads to it.
-func (h *Handler) sourceTestForm(w http.ResponseWriter, r *http.Request, p principal) error {
-	r.Body = http.MaxBytesReader(w, r.Body, maxLoginForm)
-	if err := r.ParseForm(); err != nil {
-		return problem(http.StatusBadRequest, "This form could not be read.")
-	}
-	id := r.PathValue("id")
-	v, isCall, err := h.sendTest(r.Context(), p, id, r.PostForm.Get("event"), r.PostForm.Get("deliver") != "false")
-	switch {
-	case err != nil:
-		return err
-	case v.CallProviderID == "":
-		return problem(http.StatusUnprocessableEntity, v.Sentence)
-	case isCall:
-		http.Redirect(w, r, "/calls?"+url.Values{"q": {v.CallProviderID}, "done": {"sent"}}.Encode(), http.StatusSeeOther)
-		return nil
-	}
-	return back(w, r, "/sources#"+id, "stored")
-}
-
-// byHand is how to send a source a request without its phone system.
-type byHand struct {
-	// Sends tells whether callsync can make up a call, Event which one says most.
-	Sends bool
-	Event string
-	// Command is a line for a shell. Nothing in it is secret but the hook URL.
-	Command string
-	// Signed tells that the source takes only signed requests, which the command's is not.
-	Signed bool
-}
-
-func (h *Handler) byHand(s records.Source, hooks []HookURL) byHand {
-	out := byHand{Command: "curl -i " + quoted(hooks[0].URL) + " \\\n  -H 'Content-Type: application/json' --data @request.json"}
-	provider := h.Providers[s.Provider]
-	if provider == nil {
-		return out
-	}
-	settings := telephony.SettingsOf(provider.Info(), s, nil)
-	out.Signed = provider.Signs(settings)
-	sampler, ok := provider.(telephony.Sampler)
-	if !ok {
-		return out
-	}
-	settings.Secrets = nil
-	sample, err := sampler.Sample("", h.Now().UTC(), settings)
-	if err != nil {
-		return out
-	}
-	out.Sends, out.Event = true, sample.Event
-	address := hooks[0].URL
-	for _, hook := range hooks {
-		if hook.Event == sample.Event {
-			address = hook.URL
-		}
-	}
-	if sample.RawQuery != "" {
-		address += "?" + sample.RawQuery
-	}
-	out.Command = "curl -i -X " + sample.Method + " " + quoted(address)
-	for _, name := range slices.Sorted(maps.Keys(sample.Header)) {
-		out.Command += " \\\n  -H " + quoted(name+": "+sample.Header.Get(name))
-	}
-	if len(sample.Body) > 0 {
-		out.Command += " \\\n  --data-raw " + quoted(string(sample.Body))
-	}
-	return out
-}
-
-// quoted is s as one word of a shell.
-func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

@@ -152,7 +152,7 @@ func (h *Handler) callsPage(w http.ResponseWriter, r *http.Request, p principal)
 	}
 	if len(v.Rows) == 0 && !v.Filtered && v.First == "" {
 		for _, s := range v.Sources {
-			v.Hooks = append(v.Hooks, h.sourceCard(s, p.may(operator)))
+			v.Hooks = append(v.Hooks, h.sourceCard(s, k, p.may(operator)))
 		}
 	}
 	return h.show(w, r, p, "calls", "Calls", "calls", v)

@@ -51,19 +51,6 @@ func (h *Handler) holdRetryForm(w http.ResponseWriter, r *http.Request, p princi
 	return back(w, r, "/holds", "retried")
 }
 
-// sourceCard is a phone system with what one needs to connect it.
-type sourceCard struct {
-	records.Source
-	Label    string
-	Hooks    []HookURL
-	Setup    string
-	Docs     string
-	Settings []shownField
-	Feeds    []string
-	Revealed bool
-	ByHand   byHand
-}
-
 // shownSettings are settings by the labels that people know, secrets without their values.
 func shownSettings(fields []field, config map[string]string, secrets map[string]bool) []shownField {
 	var out []shownField
@@ -80,50 +67,6 @@ func shownSettings(fields []field, config map[string]string, secrets map[string]
 		out = append(out, shownField{label(name), map[bool]string{true: "set (hidden)", false: "not set"}[secrets[name]]})
 	}
 	return out
-}
-
-func (h *Handler) sourceCard(s records.Source, reveal bool) sourceCard {
-	c := sourceCard{Source: s, Label: s.Provider, Hooks: h.hookURLs(s, reveal), Revealed: reveal}
-	c.ByHand = h.byHand(s, c.Hooks)
-	var fields []field
-	if p, ok := h.Providers[s.Provider]; ok {
-		i := p.Info()
-		c.Label, c.Setup, c.Docs, fields = i.Label, i.Setup, webURL(i.Docs), providerFields(i)
-	}
-	c.Settings = shownSettings(fields, s.Config, present(s.Secrets))
-	c.Source.Secrets, c.Source.Token = nil, "" // not for templates
-	return c
-}
-
-type sourcesView struct {
-	Cards     []sourceCard
-	Providers []string
-	BaseURL   string
-}
-
-func (h *Handler) sourcesPage(w http.ResponseWriter, r *http.Request, p principal) error {
-	sources, err := h.Store.Sources(r.Context(), p.WorkspaceID)
-	if err != nil {
-		return err
-	}
-	connections, err := h.Store.ConnectionsOf(r.Context(), p.WorkspaceID)
-	if err != nil {
-		return err
-	}
-	v := sourcesView{BaseURL: h.public.String()}
-	for _, s := range sources {
-		card := h.sourceCard(s, p.may(operator))
-		for _, c := range connections {
-			if s.Connections == nil || slices.Contains(s.Connections, c.ID) {
-				card.Feeds = append(card.Feeds, c.Name)
-			}
-		}
-		v.Cards = append(v.Cards, card)
-	}
-	for _, i := range h.Providers.Infos() {
-		v.Providers = append(v.Providers, i.ID)
-	}
-	return h.show(w, r, p, "sources", "Sources", "sources", v)
 }
 
 // connectionCard is a CRM account with its last test.
@@ -210,13 +153,6 @@ func (h *Handler) connectionForm(act func(*http.Request, principal, records.Conn
 		}
 		return back(w, r, "/connections#"+c.ID, done)
 	}
-}
-
-func (h *Handler) sourceRotateForm(w http.ResponseWriter, r *http.Request, p principal) error {
-	if _, err := h.rotateSource(r.Context(), p, &PathID{ID: r.PathValue("id")}); err != nil {
-		return err
-	}
-	return back(w, r, "/sources#"+r.PathValue("id"), "rotated")
 }
 
 func (h *Handler) testForm(r *http.Request, p principal, c records.Connection) (string, error) {

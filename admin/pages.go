@@ -29,8 +29,15 @@ func (h *Handler) registerPages(mux *http.ServeMux) {
 	page("GET /holds", viewer, h.holdsPage)
 	page("POST /holds/{id}/retry", operator, h.holdRetryForm)
 	page("GET /sources", viewer, h.sourcesPage)
+	page("POST /sources", admin, h.sourceCreateForm)
+	page("GET /sources/new", admin, h.sourceNewPage)
 	page("GET /sources/{id}", viewer, h.sourcePage)
+	page("GET /sources/{id}/edit", admin, h.sourceEditPage)
+	page("POST /sources/{id}/edit", admin, h.sourceEditForm)
+	page("GET /sources/{id}/rotate-token", admin, h.sourceRotatePage)
 	page("POST /sources/{id}/rotate-token", admin, h.sourceRotateForm)
+	page("GET /sources/{id}/delete", admin, h.sourceDeletePage)
+	page("POST /sources/{id}/delete", admin, h.sourceDeleteForm)
 	page("POST /sources/{id}/send-test", operator, h.sourceTestForm)
 	page("GET /connections", viewer, h.connectionsPage)
 	page("GET /connections/{id}/connect", admin, h.connectPage)
@@ -90,8 +97,9 @@ func (h *Handler) failed(w http.ResponseWriter, r *http.Request, p principal, er
 var flashes = map[string]string{
 	"queued":    "Queued. The call is delivered as soon as a worker is free.",
 	"retried":   "Queued. The calls are delivered in the order in which they were held.",
-	"sent":      "The test call is stored. It shows here in a moment, and its page says when it goes to the CRMs.",
-	"stored":    "The test is stored. Its receipt says what was read in it.",
+	"created":   "The source is there. Do what stands below, then make a call.",
+	"saved":     "Saved. What arrives from now on is read with it; replay receipts that came before.",
+	"removed":   "The source is removed. Its calls stay.",
 	"replayed":  "The receipt is read again.",
 	"tested":    "The test has run. Its result is below.",
 	"failed":    "The test has run, and something is not right. See below.",

@@ -146,9 +146,9 @@ func TestRoles(t *testing.T) {
 	v, o := f.signIn("v@example.com"), f.signIn("o@example.com")
 	require.Equal(t, 200, f.get(v, "/calls/"+callID).Status)
 	require.Equal(t, 403, f.post(v, "/calls/"+callID+"/sync", nil).Status)
-	require.NotContains(t, f.get(v, "/sources").Raw, "/hooks/callrail/cs_", "a viewer does not see the tokens")
+	require.NotContains(t, f.get(v, "/sources/"+source).Raw, "/hooks/callrail/cs_", "a viewer does not see the tokens")
 	require.Equal(t, 303, f.post(o, "/calls/"+callID+"/sync", nil).Status)
-	require.Contains(t, f.get(o, "/sources").Raw, "/hooks/callrail/cs_")
+	require.Contains(t, f.get(o, "/sources/"+source).Raw, "/hooks/callrail/cs_")
 	require.Equal(t, 403, f.post(v, "/api/v1/calls/"+callID+"/sync", nil).Status)
 	req, err := http.NewRequestWithContext(t.Context(), "DELETE", f.http.URL+"/api/v1/sources/"+source, nil)
 	require.NoError(t, err)
@@ -164,7 +164,7 @@ func TestHostileTextStaysText(t *testing.T) {
 	callID := f.hostileCall(source, connection)
 	client := f.signIn("anna@example.com")
 	receipt := f.must(200, "GET", "/receipts", "").items()[0].(map[string]any)["id"].(string)
-	for _, path := range []string{"/calls", "/calls?q=%3Cscript%3E%22%27", "/calls/" + callID, "/receipts/" + receipt, "/holds", "/receipts"} {
+	for _, path := range []string{"/calls", "/calls?q=%3Cscript%3E%22%27", "/calls/" + callID, "/receipts/" + receipt, "/holds", "/receipts", "/sources", "/sources/" + source} {
 		r := f.get(client, path)
 		require.Equal(t, 200, r.Status, path)
 		require.NotContains(t, r.Raw, "<script>alert", path)

@@ -83,6 +83,7 @@ func (r *renderer) funcs() template.FuncMap {
 		"words":    func(v any) string { return strings.ReplaceAll(fmt.Sprint(v), "_", " ") },
 		"title":    func(v any) string { return title(fmt.Sprint(v)) },
 		"bytes":    byteSize,
+		"own":      ownFieldOf,
 		"add":      func(a, b int) int { return a + b },
 	}
 }

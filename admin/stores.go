@@ -86,6 +86,9 @@ type Queries interface {
 	DeliveriesOfCall(ctx context.Context, workspaceID, callID string) ([]records.DeliveryHistory, error)
 	ReceiptsPage(ctx context.Context, workspaceID string, f records.ReceiptFilter) ([]records.ReceiptItem, error)
 	ReceiptByID(ctx context.Context, workspaceID, id string) (records.Receipt, error)
+	// Arrivals returns the newest receipt of each kind of request of a source, newest first.
+	Arrivals(ctx context.Context, workspaceID, sourceID string) (records.Arrivals, error)
+	EventsOfReceipts(ctx context.Context, workspaceID string, receiptIDs []string) (map[string][]call.Event, error)
 	MessagesPage(ctx context.Context, workspaceID string, f records.RecordFilter) ([]records.MessageRow, error)
 	MessageByID(ctx context.Context, workspaceID, id string) (records.MessageRow, error)
 	FormsPage(ctx context.Context, workspaceID string, f records.RecordFilter) ([]records.FormRow, error)

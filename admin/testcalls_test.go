@@ -2,8 +2,6 @@ package admin_test
 
 import (
 	"context"
-	"encoding/json"
-	"html"
 	"log/slog"
 	"net/url"
 	"os/exec"
@@ -20,7 +18,6 @@ import (
 	"github.com/callsync/callsync/telephony/callrail"
 	"github.com/callsync/callsync/telephony/deepcall"
 	"github.com/callsync/callsync/telephony/generic"
-	"github.com/callsync/callsync/telephony/generic/genericfake"
 	"github.com/callsync/callsync/telephony/smartflo"
 	"github.com/callsync/callsync/telephony/xarios"
 	"github.com/callsync/callsync/workflows"
@@ -126,62 +123,111 @@ func TestSendTestToEveryProvider(t *testing.T) {
 	}
 }
 
-func TestTestCallsOnThePage(t *testing.T) {
+// A whole call: the requests of its triggers tell of one call.
+func TestSendWholeCall(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.relay()
-	f.user(f.ws, "o@example.com", "O", "operator")
-	f.user(f.ws, "v@example.com", "V", "viewer")
 	source := f.newSource().JSON["id"].(string)
 	path := "/sources/" + source + "/send-test"
-	o, v := f.signIn("o@example.com"), f.signIn("v@example.com")
-	require.Equal(t, 403, f.post(v, path, nil).Status)
-	require.Equal(t, 403, f.post(o, path, nil, "Origin", "https://evil.example").Status)
-	require.NotContains(t, f.get(v, "/sources").Raw, "Send a test call")
+	r := f.must(200, "POST", path, `{"story": "inbound", "deliver": false}`)
+	require.Contains(t, r.JSON["sentence"], "No CRM gets it.")
+	var events []string
+	records := map[string]bool{}
+	for _, one := range r.JSON["requests"].([]any) {
+		request := one.(map[string]any)
+		events = append(events, request["event"].(string))
+		require.EqualValues(t, 200, request["status"])
+		receipt := f.read(request["receipt_id"].(string))
+		require.Equal(t, "applied", receipt["state"])
+		require.Len(t, receipt["reading"], 1)
+		records[receipt["record_id"].(string)] = true
+	}
+	require.Equal(t, []string{"pre-call", "routing-complete", "post-call", "call-modified"}, events)
+	require.Len(t, records, 1, "all of them are about one call")
+	c := f.found(r.JSON["call_provider_id"].(string))
+	require.Equal(t, "answered", c["status"])
+	require.Equal(t, []any{"Test"}, c["tags"])
 
-	page := f.get(o, "/sources").Raw
-	require.Contains(t, page, `action="`+path+`"`)
-	require.Contains(t, page, `<option value="post-call" selected>`)
-	require.NotContains(t, page, "key-one")
-	require.NotContains(t, page, "-H &#39;Signature:", "the page makes no signatures")
-	require.Contains(t, page, "is answered 401")
+	r = f.must(422, "POST", path, `{"story": "dialer"}`)
+	require.Equal(t, "story", r.JSON["field"])
+	require.Contains(t, r.JSON["detail"], "inbound, outbound, message, form")
+	f.must(422, "POST", path, `{"story": "inbound", "event": "post-call"}`)
 
-	r := f.post(o, path, url.Values{"event": {"post-call"}, "deliver": {"false"}})
-	require.Equal(t, 303, r.Status, r.Raw)
-	to, err := url.Parse(r.Header.Get("Location"))
-	require.NoError(t, err)
-	require.Equal(t, "/calls", to.Path)
-	c := f.found(to.Query().Get("q"))
-	require.Equal(t, true, c["attributes"].(map[string]any)["test_only"])
-	page = f.get(o, r.Header.Get("Location")).Raw
-	require.Contains(t, page, "The test call is stored.")
-	require.Contains(t, page, "callsync test call")
-	r = f.post(o, path, url.Values{"event": {"form-submission"}})
-	require.Equal(t, "/sources?done=stored#"+source, r.Header.Get("Location"))
-	require.Equal(t, 422, f.post(o, path, url.Values{"event": {"nothing"}}).Status)
-
-	body, err := json.Marshal(map[string]any{"provider": "generic", "config": map[string]string{"mapping": genericfake.JSONMapping}})
-	require.NoError(t, err)
-	other := f.must(201, "POST", "/sources", string(body)).JSON["id"].(string)
-	r = f.must(422, "POST", "/sources/"+other+"/send-test", "")
-	require.Contains(t, r.JSON["detail"], "Send one by hand")
-	require.Contains(t, f.get(o, "/sources").Raw, "--data @request.json")
+	// A request that is refused is told of, and nothing is sent after it.
+	f.exec(`update sources set token_hash = decode(repeat('00', 32), 'hex') where id = $1`, source)
+	f.dir.Forget()
+	r = f.must(200, "POST", path, `{"story": "inbound"}`)
+	require.Len(t, r.JSON["requests"], 1)
+	require.EqualValues(t, 404, r.JSON["receipt_status"])
+	require.Contains(t, r.JSON["sentence"], "The hook URL answered 404")
 }
 
-// The line for a shell is one, and sends what it shows.
-func TestCommandOfTheSourcesPage(t *testing.T) {
+// read is a receipt when it has been read.
+func (f *fixture) read(id string) (receipt map[string]any) {
+	f.t.Helper()
+	require.Eventually(f.t, func() bool {
+		receipt = f.must(200, "GET", "/receipts/"+id, "").JSON
+		return receipt["state"] != "pending"
+	}, 10*time.Second, 10*time.Millisecond)
+	return receipt
+}
+
+// Every trigger of every kind of phone system is understood as what it is, in every encoding.
+func TestEverySampleIsUnderstood(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
-	f.user(f.ws, "o@example.com", "O", "operator")
-	f.must(201, "POST", "/sources", `{"provider": "callrail", "name": "It's ours"}`)
-	page := f.get(f.signIn("o@example.com"), "/sources").Raw
-	_, command, ok := strings.Cut(page, `<pre tabindex="0">curl`)
-	require.True(t, ok)
-	command, _, _ = strings.Cut(command, "</pre>")
-	out, err := exec.CommandContext(t.Context(), "sh", "-c", "printf '%s\\n'"+html.UnescapeString(command)).Output()
-	require.NoError(t, err)
-	words := string(out)
-	require.Contains(t, words, "/post-call\n")
-	require.Contains(t, words, "Content-Type: application/json\n")
-	require.Contains(t, words, `"customer_name": "callsync test call"`)
+	providers := telephony.NewRegistry(callerdesk.New(), callrail.New(), deepcall.New(), generic.New(), smartflo.New(), xarios.New())
+	f := newFixture(t, func(d *admin.Deps) { d.Providers = providers })
+	f.relay()
+	for _, info := range providers.Infos() {
+		if len(info.Triggers) == 0 {
+			continue
+		}
+		source := f.must(201, "POST", "/sources", `{"provider": "`+info.ID+`", "time_zone": "Asia/Kolkata"}`).JSON["id"].(string)
+		for _, trigger := range info.Triggers {
+			r := f.must(200, "POST", "/sources/"+source+"/send-test", `{"event": "`+trigger.Event+`", "deliver": false}`)
+			request := r.JSON["requests"].([]any)[0].(map[string]any)
+			require.Equal(t, trigger.Event, request["event"])
+			receipt := f.read(request["receipt_id"].(string))
+			if trigger.Story == telephony.NoStory {
+				require.Equal(t, "ignored", receipt["state"], trigger.Event)
+				continue
+			}
+			require.Equal(t, "applied", receipt["state"], "%s %s: %v", info.ID, trigger.Event, receipt["reason"])
+			require.Regexp(t, `(?i)(call|text|form) (from|to) `, receipt["reading"].([]any)[0], trigger.Event)
+		}
+	}
+}
+
+// The request that is shown is the one that the phone system would send, without its secrets.
+func TestSampleToSendByHand(t *testing.T) {
+	t.Parallel()
+	providers := telephony.NewRegistry(callerdesk.New(), callrail.New(), deepcall.New(), smartflo.New(), xarios.New())
+	f := newFixture(t, func(d *admin.Deps) { d.Providers = providers })
+	secret := "s3cret-of-ours"
+	for id, name := range map[string]string{"smartflo": "header_secret", "xarios": "static_token", "callrail": "signing_key"} {
+		source := f.must(201, "POST", "/sources", `{"provider": "`+id+`", "name": "It's ours", "secrets": {"`+name+`": "`+secret+`"}}`).JSON
+		r := f.must(200, "GET", "/sources/"+source["id"].(string)+"/sample", "")
+		require.NotContains(t, r.Raw, secret, id)
+		urls := source["hook_urls"].([]any)
+		require.Contains(t, r.JSON["url"], strings.TrimSuffix(urls[0].(map[string]any)["url"].(string), "/pre-call")[:20])
+		// The line for a shell is one, and sends what it shows.
+		command := strings.TrimPrefix(r.JSON["command"].(string), "curl")
+		out, err := exec.CommandContext(t.Context(), "sh", "-c", "printf '%s\\n'"+command).Output()
+		require.NoError(t, err)
+		require.Contains(t, string(out), "callsync test call")
+		require.Contains(t, string(out), r.JSON["url"].(string)+"\n")
+		switch id {
+		case "callrail":
+			require.NotEmpty(t, r.JSON["headers"].(map[string]any)["Signature"], "a signature tells nothing of its key")
+			require.Contains(t, r.JSON["note"], "if you change the body")
+		default:
+			require.Contains(t, r.JSON["note"], "YOUR_"+strings.ToUpper(name))
+			require.Contains(t, string(out), "YOUR_"+strings.ToUpper(name))
+		}
+	}
+	f.user(f.ws, "v@example.com", "V", "viewer")
+	source := f.must(200, "GET", "/sources", "").items()[0].(map[string]any)["id"].(string)
+	require.Equal(t, 403, f.getAPI(f.signIn("v@example.com"), "/api/v1/sources/"+source+"/sample").Status, "it has the hook URL")
+	f.must(422, "GET", "/sources/"+source+"/sample?event=nothing", "")
 }

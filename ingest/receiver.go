@@ -152,7 +152,8 @@ func (rc *Receiver) receive(w http.ResponseWriter, r *http.Request, f *feed, tok
 	switch {
 	case errors.Is(err, errTooLarge):
 		count("too_large")
-		rc.keepRefused(r, f, event, nil, "none", fmt.Sprintf(
+		id, at := newReceiptID()
+		rc.keepRefused(r, f, id, at, event, nil, "none", fmt.Sprintf(
 			"The request's body is larger than the limit of %d bytes. It was refused with status 413, and its body was not kept.", rc.opts.MaxBody))
 		problem(http.StatusRequestEntityTooLarge, fmt.Sprintf("The request's body is larger than the limit of %d bytes.", rc.opts.MaxBody)).write(w)
 		return
@@ -171,6 +172,9 @@ func (rc *Receiver) receive(w http.ResponseWriter, r *http.Request, f *feed, tok
 		return
 	}
 	id, at := newReceiptID()
+	if r.Header.Get(telephony.TestHeader) != "" {
+		w.Header().Set(telephony.TestReceiptHeader, id)
+	}
 	req := telephony.Request{Method: r.Method, Event: event, RawQuery: r.URL.RawQuery, Header: r.Header, Body: body, ReceivedAt: at}
 	err = verify(f, req)
 	if err != nil {
@@ -179,7 +183,7 @@ func (rc *Receiver) receive(w http.ResponseWriter, r *http.Request, f *feed, tok
 		}
 	}
 	if err != nil {
-		if rc.keepRefused(r, f, event, body, "bad", reasonBadSignature) {
+		if rc.keepRefused(r, f, id, at, event, body, "bad", reasonBadSignature) {
 			count("bad_signature")
 		} else {
 			count("bad_signature_dropped")
@@ -213,11 +217,10 @@ func (rc *Receiver) receive(w http.ResponseWriter, r *http.Request, f *feed, tok
 const reasonBadSignature = "The signature does not match the signing key of the source. If the key was wrong, put it right and replay this request."
 
 // keepRefused stores a refused request with the reason, unless its source has had enough of them this minute.
-func (rc *Receiver) keepRefused(r *http.Request, f *feed, event string, body []byte, signature, reason string) bool {
+func (rc *Receiver) keepRefused(r *http.Request, f *feed, id string, at time.Time, event string, body []byte, signature, reason string) bool {
 	if !rc.refused.allow(f.ID) {
 		return false
 	}
-	id, at := newReceiptID()
 	err := rc.batcher.Submit(r.Context(), records.Receipt{
 		ID: id, WorkspaceID: f.WorkspaceID, SourceID: f.ID, ReceivedAt: at, Method: r.Method, HookEvent: event,
 		Query: []byte(r.URL.RawQuery), Headers: appendHeaders(nil, r.Header), Body: body, Signature: signature,

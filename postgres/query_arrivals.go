@@ -1,0 +1,88 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/callsync/callsync/call"
+	"github.com/callsync/callsync/records"
+)
+
+const (
+	// arrivalsScanned bounds the receipts that Arrivals looks at: some milliseconds' worth, through the list's index.
+	arrivalsScanned = 5000
+	// maxArrivals bounds the kinds of requests: who knows a hook URL can put anything behind it.
+	maxArrivals = 200
+)
+
+// testMark is how the stored headers of a request that callsync sent itself begin to say so. Inside of another header's
+// value its quotes would be escaped.
+const testMark = `"Callsync-Test":[`
+
+// Arrivals returns the newest receipt of each kind of request of a source, newest first.
+func (db *DB) Arrivals(ctx context.Context, workspaceID, sourceID string) (records.Arrivals, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	var out records.Arrivals
+	rows, err := db.pool.Query(ctx, `
+		with recent as materialized (
+			select r.id, r.hook_event, r.received_at, r.method = 'PULL' as pulled, position($4::bytea in r.headers) > 0 as test
+			from receipts r where r.workspace_id = $1 and r.source_id = $2 order by r.id desc limit $3),
+		kinds as (
+			select c.*, coalesce(e.kind, '') as kind from recent c left join events e on e.receipt_id = c.id and e.seq = 0),
+		newest as (
+			select distinct on (hook_event, pulled, kind, test) id, kind, test
+			from kinds order by hook_event, pulled, kind, test, id desc)
+		select `+receiptItemColumns+`, n.kind, n.test, (select count(*) from recent), (select min(received_at) from recent)
+		from newest n join receipts r on r.id = n.id `+receiptJoins+`
+		where r.workspace_id = $1 order by r.id desc limit $5`,
+		workspaceID, sourceID, arrivalsScanned, []byte(testMark), maxArrivals)
+	if err != nil {
+		return out, timedOut(ctx, fmt.Errorf("read arrivals: %w", err))
+	}
+	out.Latest, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (records.Arrival, error) {
+		var a records.Arrival
+		item, err := scanReceiptItem(row, &a.Kind, &a.Test, &out.Scanned, &out.Since)
+		a.ReceiptItem = item
+		return a, err
+	})
+	if err != nil {
+		return out, timedOut(ctx, fmt.Errorf("read arrivals: %w", err))
+	}
+	out.Since, out.Limited = utc(out.Since), out.Scanned == arrivalsScanned
+	return out, nil
+}
+
+// EventsOfReceipts returns what receipts say, by receipt.
+func (db *DB) EventsOfReceipts(ctx context.Context, workspaceID string, receiptIDs []string) (map[string][]call.Event, error) {
+	out := map[string][]call.Event{}
+	if len(receiptIDs) == 0 {
+		return out, nil
+	}
+	rows, err := db.pool.Query(ctx, `select receipt_id, seq, data from events
+		where workspace_id = $1 and receipt_id = any($2::uuid[]) order by receipt_id, seq limit $3`, workspaceID, receiptIDs, maxEventsShown)
+	if err != nil {
+		return nil, fmt.Errorf("list events of receipts: %w", err)
+	}
+	var (
+		id   string
+		seq  int
+		data []byte
+	)
+	_, err = pgx.ForEachRow(rows, []any{&id, &seq, &data}, func() error {
+		var e call.Event
+		if err := json.Unmarshal(data, &e); err != nil {
+			return err
+		}
+		e.ReceiptID, e.Seq = id, seq
+		out[id] = append(out[id], e)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list events of receipts: %w", err)
+	}
+	return out, nil
+}
