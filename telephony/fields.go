@@ -196,15 +196,26 @@ func parseTime(s string, loc *time.Location) (time.Time, bool) {
 	for _, layout := range timeLayouts {
 		// An abbreviation other than UTC has no offset of its own; Go invents one.
 		if t, err := time.Parse(layout, s); err == nil && (!strings.HasSuffix(layout, "MST") || strings.HasSuffix(s, "UTC") || strings.HasSuffix(s, "GMT")) {
-			return t.UTC(), true
+			return plausible(t)
 		}
 	}
 	for _, layout := range []string{"2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999"} {
 		if t, err := time.ParseInLocation(layout, s, loc); err == nil {
-			return t.UTC(), true
+			return plausible(t)
 		}
 	}
 	return time.Time{}, false
+}
+
+// The years of calls. Before and after them lie the zeros of other systems (1970 of Unix, 1 of .NET, 9999 of databases),
+// which mean never.
+const firstYear, lastYear = 1971, 2200
+
+func plausible(t time.Time) (time.Time, bool) {
+	if t = t.UTC(); t.Year() < firstYear || t.Year() > lastYear {
+		return time.Time{}, false
+	}
+	return t, true
 }
 
 // zones caches what Zone found; there are some hundreds at most.

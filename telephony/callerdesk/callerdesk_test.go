@@ -55,8 +55,8 @@ func cases(t testing.TB) []telephonytest.Case {
 		{Name: "report-outgoing", Request: post(callerdeskfake.Report(outgoing()))},
 		{Name: "report-abandoned", Request: post(callerdeskfake.Report(missed))},
 		{Name: "report-outgoing-agent-did-not-answer", Request: post(callerdeskfake.Report(unpicked))},
-		{Name: "report-get", Request: get(callerdeskfake.ReportQuery(incoming()))},
-		{Name: "report-get-second-question-mark", Request: get("key=an-admins-secret&source=web?" + callerdeskfake.ReportQuery(incoming()))},
+		{Name: "report-get", Trigger: "call-report-get", Request: get(callerdeskfake.ReportQuery(incoming()))},
+		{Name: "report-get-second-question-mark", Trigger: "call-report-get", Request: get("key=an-admins-secret&source=web?" + callerdeskfake.ReportQuery(incoming()))},
 		{Name: "report-form", Request: form},
 		{Name: "live-transfer", Request: post(callerdeskfake.Live(incoming(), "Transfer to agent"))},
 		{Name: "live-answer", Request: post(callerdeskfake.Live(incoming(), "ANSWER"))},
@@ -78,7 +78,7 @@ func cases(t testing.TB) []telephonytest.Case {
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	telephonytest.Run(t, callerdesk.New(), cases(t))
+	telephonytest.Kit{Provider: callerdesk.New(), Cases: cases(t), Dictionary: dictionary()}.Run(t)
 }
 
 func FuzzDecode(f *testing.F) { telephonytest.Fuzz(f, callerdesk.New(), cases(f)) }

@@ -1,10 +1,7 @@
 package callerdesk_test
 
 import (
-	"testing"
-
 	"github.com/callsync/callsync/telephony"
-	"github.com/callsync/callsync/telephony/callerdesk"
 	"github.com/callsync/callsync/telephony/telephonytest"
 )
 
@@ -55,9 +52,4 @@ func dictionary() telephonytest.Dictionary {
 			{Name: "cparty_recording", Triggers: report, Field: "recordings[0].url", Example: "https://records.example/c.wav", Extra: true},
 		},
 	}
-}
-
-func TestVariables(t *testing.T) {
-	t.Parallel()
-	telephonytest.Describe(t, callerdesk.New(), dictionary())
 }

@@ -73,7 +73,7 @@ func pulledRequest(body string) telephony.Request {
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	telephonytest.Run(t, callrail.New(), cases(t))
+	telephonytest.Kit{Provider: callrail.New(), Cases: cases(t), Dictionary: dictionary()}.Run(t)
 }
 
 func FuzzDecode(f *testing.F) { telephonytest.Fuzz(f, callrail.New(), cases(f)) }

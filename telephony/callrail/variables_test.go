@@ -3,17 +3,10 @@ package callrail_test
 import (
 	"slices"
 	"strings"
-	"testing"
 
 	"github.com/callsync/callsync/telephony"
-	"github.com/callsync/callsync/telephony/callrail"
 	"github.com/callsync/callsync/telephony/telephonytest"
 )
-
-func TestVariables(t *testing.T) {
-	t.Parallel()
-	telephonytest.Describe(t, callrail.New(), dictionary())
-}
 
 func dictionary() telephonytest.Dictionary {
 	live := []string{"pre-call", "routing-complete"}
@@ -81,9 +74,8 @@ func dictionary() telephonytest.Dictionary {
 		{Name: "first_form", Triggers: form, Field: "attributes.first_form", Example: true},
 	}
 	// Call Routing Complete may have attribution, too.
-	for name, field := range map[string]string{
-		"source": "source", "keywords": "keywords", "campaign": "campaign", "medium": "medium", "utm_source": "utm.source", "utm_medium": "utm.medium", "utm_campaign": "utm.campaign",
-	} {
+	for _, name := range strings.Fields("source keywords campaign medium utm_source utm_medium utm_campaign") {
+		field := strings.ReplaceAll(name, "utm_", "utm.")
 		all = append(all, telephonytest.Variable{Name: name, Triggers: slices.Concat(form, routed), Field: "attribution." + field, Example: "v " + name})
 	}
 	for _, name := range strings.Fields("company_id company_name created_at source_name total_calls tracker_resource_id") {
@@ -121,13 +113,11 @@ func dictionary() telephonytest.Dictionary {
 		waveforms custom integration_data gclid fbclid msclkid ga utma utmb utmc utmv utmz kissmetrics_id session_uuid`) {
 		all = append(all, telephonytest.Variable{Name: name, Triggers: ended, Field: "attributes." + name, Example: "v " + name, Extra: true})
 	}
-	for name, field := range map[string]string{"message_type": "attributes.message_type", "thread_resource_id": "conversation_id", "media_urls": "media[0]"} {
-		v := telephonytest.Variable{Name: name, Triggers: texts, Field: field, Example: "https://media.example/1", Extra: true}
-		if name == "media_urls" {
-			v.Example, v.Want = []any{"https://media.example/1"}, "https://media.example/1"
-		}
-		all = append(all, v)
-	}
+	all = append(all,
+		telephonytest.Variable{Name: "message_type", Triggers: texts, Field: "attributes.message_type", Example: "mms", Extra: true},
+		telephonytest.Variable{Name: "thread_resource_id", Triggers: texts, Field: "conversation_id", Example: "SMT1", Note: "where there is no conversation_id", Extra: true},
+		telephonytest.Variable{Name: "media_urls", Triggers: texts, Field: "media[0]", Example: []any{"https://media.example/1"}, Want: "https://media.example/1", Extra: true},
+	)
 	return telephonytest.Dictionary{
 		Variables: all,
 		Least: func(trigger string) map[string]any {

@@ -96,20 +96,20 @@ func cases(t testing.TB) []telephonytest.Case {
 	list := []telephonytest.Case{
 		{Name: "inbound-answered", Request: posted(t, jsonType, deepcallfake.JSON(deepcallfake.Report(inbound())))},
 		{Name: "inbound-missed", Request: posted(t, jsonType, deepcallfake.JSON(deepcallfake.Report(missed)))},
-		{Name: "click-to-call-answered", Request: posted(t, formType, deepcallfake.Form(deepcallfake.Report(clickToCall())))},
-		{Name: "click-to-call-unanswered", Request: posted(t, formType, deepcallfake.Form(deepcallfake.Report(unanswered)))},
+		{Name: "click-to-call-answered", Trigger: "push-report-form", Request: posted(t, formType, deepcallfake.Form(deepcallfake.Report(clickToCall())))},
+		{Name: "click-to-call-unanswered", Trigger: "push-report-form", Request: posted(t, formType, deepcallfake.Form(deepcallfake.Report(unanswered)))},
 		{Name: "quick-call", Request: posted(t, "text/plain", deepcallfake.JSON(deepcallfake.Report(quick())))},
-		{Name: "campaign-unanswered", Request: posted(t, formType, deepcallfake.Form(deepcallfake.Report(campaign())))},
+		{Name: "campaign-unanswered", Trigger: "push-report-form", Request: posted(t, formType, deepcallfake.Form(deepcallfake.Report(campaign())))},
 		{Name: "broadcast-answered", Request: posted(t, jsonType, deepcallfake.JSON(deepcallfake.Report(broadcast)))},
 		{Name: "plain-form", Request: posted(t, formType, deepcallfake.Fields(deepcallfake.Report(inbound())))},
 		{Name: "template", Request: posted(t, jsonType, deepcallfake.Template(deepcallfake.Report(inbound()), templateNames...))},
 		{Name: "get", Request: got("key=an-admins-secret&" + string(deepcallfake.Fields(deepcallfake.Report(quick()))))},
-		{Name: "ping-get", Request: got("")},
-		{Name: "ping-head", Request: telephony.Request{Method: http.MethodHead}},
-		{Name: "ping-post", Request: posted(t, formType, nil)},
-		{Name: "ping-with-something", Request: posted(t, formType, []byte("test=1"))},
-		{Name: "template-not-configured", Request: posted(t, formType, []byte("push_report=%7B%7D"))},
-		{Name: "template-not-filled-in", Request: posted(t, jsonType, deepcallfake.Template(m{}, templateNames...))},
+		{Name: "ping-get", Trigger: "ping", Request: got("")},
+		{Name: "ping-head", Trigger: "ping", Request: telephony.Request{Method: http.MethodHead}},
+		{Name: "ping-post", Trigger: "ping", Request: posted(t, formType, nil)},
+		{Name: "ping-with-something", Trigger: "ping", Request: posted(t, formType, []byte("test=1"))},
+		{Name: "template-not-configured", Trigger: "ping", Request: posted(t, formType, []byte("push_report=%7B%7D"))},
+		{Name: "template-not-filled-in", Trigger: "ping", Request: posted(t, jsonType, deepcallfake.Template(m{}, templateNames...))},
 		{Name: "no-call-id", Request: posted(t, jsonType, []byte(`{"cType":"IBD","callStatus":3,"cNumber":"919811000134"}`))},
 		{Name: "not-json", Request: posted(t, formType, []byte("push_report="+url.QueryEscape(`{"callId":"x"`)))},
 		{Name: "truncated", Request: posted(t, jsonType, deepcallfake.JSON(deepcallfake.Report(quick()))[:200])},
@@ -125,7 +125,7 @@ func cases(t testing.TB) []telephonytest.Case {
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	telephonytest.Run(t, deepcall.New(), cases(t))
+	telephonytest.Kit{Provider: deepcall.New(), Cases: cases(t), Dictionary: dictionary(), Unfilled: []string{"{{%%{name}%%}}", "{{ %%other%% }}"}}.Run(t)
 }
 
 func FuzzDecode(f *testing.F) { telephonytest.Fuzz(f, deepcall.New(), cases(f)) }

@@ -3,18 +3,11 @@ package deepcall_test
 import (
 	"net/http"
 	"strings"
-	"testing"
 
 	"github.com/callsync/callsync/telephony"
-	"github.com/callsync/callsync/telephony/deepcall"
 	"github.com/callsync/callsync/telephony/deepcall/deepcallfake"
 	"github.com/callsync/callsync/telephony/telephonytest"
 )
-
-func TestVariables(t *testing.T) {
-	t.Parallel()
-	telephonytest.Describe(t, deepcall.New(), dictionary())
-}
 
 func dictionary() telephonytest.Dictionary {
 	const moment, utc = "2026-03-01 15:04:05", "2026-03-01T09:34:05Z"

@@ -74,7 +74,7 @@ func cases(t testing.TB) []telephonytest.Case {
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	telephonytest.Run(t, generic.New(), cases(t))
+	telephonytest.Kit{Provider: generic.New(), Cases: cases(t), Unfilled: []string{"{{{name}}}", "${{name}}"}}.Run(t)
 }
 
 // The two phone systems of the guide, whole calls folded.

@@ -92,7 +92,7 @@ func (in input) onlyPlaceholders() bool {
 		if !telephony.Blank(v) {
 			return false
 		}
-		blank = blank || v == nil
+		blank = true
 	}
 	return blank
 }

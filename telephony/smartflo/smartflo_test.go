@@ -123,12 +123,16 @@ func cases(t testing.TB) []telephonytest.Case {
 	add("empty", telephonytest.Post(t, "hangup", ""))
 	add("no-id", post(t, "hangup", m{"call_status": "missed"}))
 	add("not-json", telephonytest.Post(t, "hangup", `{"call_id": $call_id}`))
+	variants := map[string]string{"hangup-form": "hangup-form", "hangup-form-texts": "hangup-form", "hangup-multipart": "hangup-form", "hangup-clicktocall": "hangup-click-to-call"}
+	for i := range out {
+		out[i].Trigger = variants[out[i].Name]
+	}
 	return out
 }
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	telephonytest.Run(t, smartflo.New(), cases(t))
+	telephonytest.Kit{Provider: smartflo.New(), Cases: cases(t), Dictionary: dictionary(), Unfilled: []string{"${name}", "$campaign_name"}}.Run(t)
 }
 
 func FuzzDecode(f *testing.F) { telephonytest.Fuzz(f, smartflo.New(), cases(f)) }

@@ -148,8 +148,3 @@ func TestDictionaryIsComplete(t *testing.T) {
 		require.True(t, slices.Contains(names, name), "%s has no place", name)
 	}
 }
-
-func TestVariables(t *testing.T) {
-	t.Parallel()
-	telephonytest.Describe(t, smartflo.New(), dictionary())
-}

@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -32,6 +34,8 @@ type Case struct {
 	Request telephony.Request
 	// Settings default to those of Settings.
 	Settings *telephony.Settings
+	// Trigger is the event of the trigger that the case shows, where its URL and its events do not tell.
+	Trigger string
 }
 
 // sentinel stands for everything that must not reach an error's text.
@@ -63,37 +67,8 @@ func Post(t testing.TB, event, file string) telephony.Request {
 	}
 }
 
-// Describe checks that every variable of a provider has the place that its dictionary says.
-func Describe(t *testing.T, p telephony.Provider, d Dictionary) {
-	t.Helper()
-	checkVariables(t, p, d)
-}
-
-// Run checks p with cases and with requests nobody planned for.
-func Run(t *testing.T, p telephony.Provider, cases []Case) {
-	t.Helper()
-	t.Run("info", func(t *testing.T) { checkInfo(t, p) })
-	t.Run("odd requests", func(t *testing.T) { checkOdd(t, p) })
-	t.Run("verify", func(t *testing.T) { checkVerify(t, p) })
-	t.Run("samples", func(t *testing.T) { checkSamples(t, p) })
-	t.Run("stories", func(t *testing.T) { checkStories(t, p) })
-	t.Run("steps", func(t *testing.T) { checkSteps(t, p) })
-	seen := map[string]bool{}
-	for _, c := range cases {
-		require.False(t, seen[c.Name], "two cases are called %s", c.Name)
-		seen[c.Name] = true
-		t.Run(c.Name, func(t *testing.T) {
-			s := Settings(p)
-			if c.Settings != nil {
-				s = *c.Settings
-			}
-			golden(t, p, c, s)
-			checkConcurrent(t, p, c.Request, s)
-			checkUnknownKept(t, p, c.Request, s)
-			checkMutations(t, p, c.Request, s)
-		})
-	}
-}
+// numbers are telephone numbers, ids and the like.
+var numbers = regexp.MustCompile(`\d{8,}`)
 
 // outcome is what Decode returned, as the golden files have it.
 type outcome struct {
@@ -119,6 +94,9 @@ func decode(t testing.TB, p telephony.Provider, r telephony.Request, s telephony
 		require.NotEmpty(t, u.Public)
 		require.Empty(t, d.Events)
 		require.NotContains(t, err.Error()+u.Public+u.Where, sentinel)
+		for _, number := range numbers.FindAll(r.Body[:min(len(r.Body), 4<<10)], 20) {
+			require.NotContains(t, err.Error()+u.Public+u.Where, string(number), "errors hold nothing of the payload")
+		}
 		return outcome{Where: u.Where, Public: u.Public}
 	}
 	require.NotEqual(t, len(d.Events) == 0, d.Ignored == "", "either events or why there are none")
@@ -132,12 +110,22 @@ func decode(t testing.TB, p telephony.Provider, r telephony.Request, s telephony
 		for _, f := range e.Asserted {
 			require.True(t, f.Known(), "asserted field %q", f)
 		}
+		if !e.Kind.Terminal() && e.Kind != call.CallPulled {
+			x := e.Facts
+			require.False(t, x.Status.Terminal(), "%s says that the call goes on, and how it ended", e.Kind)
+			for _, n := range []*int64{x.DurationSeconds, x.TalkSeconds} {
+				require.True(t, n == nil || *n > 0, "zeros of a call that goes on are placeholders")
+			}
+		}
 	}
 	doc, err := json.Marshal(d)
 	require.NoError(t, err)
 	require.True(t, utf8.Valid(doc))
 	require.NotContains(t, strings.ReplaceAll(string(doc), `\\`, ""), `\u0000`, "PostgreSQL refuses NUL: use telephony.CleanText")
 	require.NotContains(t, string(doc), sentinel, "secrets are not facts")
+	// What is kept of a request is not much more than the request: names become longer, text is escaped.
+	require.LessOrEqual(t, len(doc), 64<<10+40*(len(r.Body)+len(r.RawQuery)), "what is kept has bounds")
+	require.LessOrEqual(t, len(d.Unknown), 100)
 	return outcome{Ignored: d.Ignored, Events: d.Events, unknown: d.Unknown}
 }
 
@@ -150,12 +138,7 @@ func TryDecode(t testing.TB, p telephony.Provider, r telephony.Request, s teleph
 	b, err := json.Marshal(decode(t, p, r, s))
 	require.NoError(t, err)
 	require.Equal(t, string(a), string(b), "the same request says the same")
-	if len(first.Events) > 0 && first.Events[0].Message == nil && first.Events[0].Form == nil {
-		first.Events[0].ReceivedAt = r.ReceivedAt
-		c := call.Fold(call.Identity{ID: "c"}, first.Events)
-		_, err = json.Marshal(c)
-		require.NoError(t, err, "what was decoded can be written as a call")
-	}
+	checkFold(t, first.Events)
 }
 
 // Fuzz runs TryDecode on mutations of cases.
@@ -299,19 +282,30 @@ func checkConcurrent(t *testing.T, p telephony.Provider, r telephony.Request, s 
 	}
 }
 
-// checkUnknownKept adds a field no provider knows to JSON requests.
+// checkUnknownKept adds a field no provider knows: it is kept and reported. Without it nothing new is reported.
 func checkUnknownKept(t *testing.T, p telephony.Provider, r telephony.Request, s telephony.Settings) {
 	t.Helper()
-	var body map[string]json.RawMessage
-	if json.Unmarshal(r.Body, &body) != nil || len(decode(t, p, r, s).Events) == 0 {
+	out := decode(t, p, r, s)
+	if len(out.Events) == 0 {
 		return
 	}
-	body["callsync_probe"] = json.RawMessage(`{"nested":["kept"]}`)
+	probe := func(with telephony.Request, value string, kind string) {
+		t.Helper()
+		got := decode(t, p, with, s)
+		require.Contains(t, string(mustJSON(got)), `"callsync_probe":`+value, "what is not known is kept")
+		want := append(slices.Clone(out.unknown), telephony.Unknown{Path: "callsync_probe", Type: kind})
+		require.ElementsMatch(t, want, got.unknown, "what is not known is reported")
+	}
 	with := r
-	with.Body, _ = json.Marshal(body)
-	doc, err := json.Marshal(decode(t, p, with, s))
-	require.NoError(t, err)
-	require.Contains(t, string(doc), `"callsync_probe":{"nested":["kept"]}`, "what is not known is kept")
+	switch body := object(r); {
+	case body != nil:
+		body["callsync_probe"] = map[string]any{"nested": []any{"kept"}}
+		probe(withBody(r, body), `{"nested":["kept"]}`, "object")
+	case bytes.Contains(r.Body, []byte("push_report=")), bytes.HasPrefix(r.Body, []byte("--")):
+	case bytes.ContainsRune(r.Body, '='):
+		with.Body = slices.Concat(r.Body, []byte("&callsync_probe=kept"))
+		probe(with, `"kept"`, "text")
+	}
 }
 
 // checkMutations cuts and flips the body at every place, up to some hundreds.

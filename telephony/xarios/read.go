@@ -22,6 +22,8 @@ type payload struct {
 	custom map[string]any
 	// form: the request was a form or a query, where custom data may stand beside the rest.
 	form bool
+	// bare: the call data's own fields stand where those around it do.
+	bare bool
 	// query: the form was the URL's, where an administrator's own parameters may stand as well.
 	query bool
 }
@@ -62,7 +64,7 @@ func read(r telephony.Request) (payload, error) {
 	if cdr == nil {
 		return p, nil
 	}
-	p.cdr = telephony.NewFields(cdr)
+	p.cdr, p.bare = telephony.NewFields(cdr), bare
 	p.id = p.cdr.Text("cdrid", "cdr_id", "sessionid", "id")
 	if bare {
 		p.top = telephony.NewFields(around(p.top.Values()))

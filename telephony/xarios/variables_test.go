@@ -4,11 +4,9 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"testing"
 
 	"github.com/callsync/callsync/telephony"
 	"github.com/callsync/callsync/telephony/telephonytest"
-	"github.com/callsync/callsync/telephony/xarios"
 )
 
 func dictionary() telephonytest.Dictionary {
@@ -70,8 +68,8 @@ func dictionary() telephonytest.Dictionary {
 	all = append(all, telephonytest.Variable{Name: "cdr.lRgDevName", Field: "agents[0].name", Example: "(T42S) Tess", Note: "as the vendor's example spells it"})
 	const contact = "cdr.directoryMatches[0]."
 	id := m{contact + "contactId": "c1"}
-	for name, field := range map[string]string{"fullName": "customer.name", "companyName": "customer.company", "crmId": "customer.crm_id", "title": "lead_fields.title", "jobTitle": "lead_fields.jobtitle"} {
-		all = append(all, telephonytest.Variable{Name: contact + name, Field: field, Example: "v-" + name, With: id})
+	for _, v := range [][2]string{{"title", "lead_fields.title"}, {"fullName", "customer.name"}, {"companyName", "customer.company"}, {"jobTitle", "lead_fields.jobtitle"}, {"crmId", "customer.crm_id"}} {
+		all = append(all, telephonytest.Variable{Name: contact + v[0], Field: v[1], Example: "v-" + v[0], With: id})
 	}
 	all = append(all, telephonytest.Variable{Name: contact + "email", Field: "customer.email", Example: "carl@example.com", With: id})
 	for i := range 4 {
@@ -100,9 +98,4 @@ func dictionary() telephonytest.Dictionary {
 			return out
 		},
 	}
-}
-
-func TestVariables(t *testing.T) {
-	t.Parallel()
-	telephonytest.Describe(t, xarios.New(), dictionary())
 }

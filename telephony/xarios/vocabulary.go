@@ -39,5 +39,11 @@ func paths() []string {
 // unknown are the fields that Xarios has not published: around the call data and in it.
 func (d *decoder) unknown() []telephony.Unknown {
 	d.p.top.Drop(fieldCDR)
-	return append(d.p.top.Unknown(vocabulary), d.f.UnknownBelow(vocabulary, fieldCDR)...)
+	inside := d.f.UnknownBelow(vocabulary, fieldCDR)
+	for i := range inside {
+		if d.p.bare {
+			inside[i].Path = strings.TrimPrefix(inside[i].Path, fieldCDR+".")
+		}
+	}
+	return append(d.p.top.Unknown(vocabulary), inside...)
 }

@@ -74,11 +74,11 @@ func cases(t testing.TB) []telephonytest.Case {
 		{Name: "transferred", Request: post(t, xariosfake.JSON(transferred))},
 		{Name: "internal-skipped", Request: post(t, xariosfake.JSON(internal))},
 		{Name: "internal-kept", Request: post(t, xariosfake.JSON(internal)), Settings: &kept},
-		{Name: "form-dots", Request: post(t, []byte(xariosfake.Form(talk(), xariosfake.Dots)))},
-		{Name: "form-brackets", Request: post(t, []byte(xariosfake.Form(talk(), xariosfake.Brackets)))},
-		{Name: "form-text", Request: post(t, []byte(xariosfake.Form(talk(), xariosfake.Text)))},
-		{Name: "form-bare", Request: post(t, []byte(xariosfake.Form(talk(), xariosfake.Bare)))},
-		{Name: "multipart", Request: multi},
+		{Name: "form-dots", Trigger: "cdr-form", Request: post(t, []byte(xariosfake.Form(talk(), xariosfake.Dots)))},
+		{Name: "form-brackets", Trigger: "cdr-form", Request: post(t, []byte(xariosfake.Form(talk(), xariosfake.Brackets)))},
+		{Name: "form-text", Trigger: "cdr-form", Request: post(t, []byte(xariosfake.Form(talk(), xariosfake.Text)))},
+		{Name: "form-bare", Trigger: "cdr-form", Request: post(t, []byte(xariosfake.Form(talk(), xariosfake.Bare)))},
+		{Name: "multipart", Trigger: "cdr-form", Request: multi},
 		{Name: "get", Request: get(xariosfake.Form(talk(), xariosfake.Dots))},
 		{Name: "empty", Request: post(t, nil)},
 		{Name: "no-cdr", Request: post(t, []byte(`{"triggerId":"1","id":"2","tenantId":"3"}`))},
@@ -90,7 +90,7 @@ func cases(t testing.TB) []telephonytest.Case {
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	telephonytest.Run(t, xarios.New(), cases(t))
+	telephonytest.Kit{Provider: xarios.New(), Cases: cases(t), Dictionary: dictionary()}.Run(t)
 }
 
 func FuzzDecode(f *testing.F) { telephonytest.Fuzz(f, xarios.New(), cases(f)) }
