@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/callsync/callsync/connectors"
 	"github.com/callsync/callsync/connectors/hubspot"
+	"github.com/callsync/callsync/connectors/pipedrive"
 	"github.com/callsync/callsync/connectors/webhook"
 	"github.com/callsync/callsync/telephony"
 	"github.com/callsync/callsync/telephony/callerdesk"
@@ -29,6 +30,7 @@ func providers() telephony.Registry {
 func crms() connectors.Registry {
 	return connectors.NewRegistry(
 		hubspot.New(),
+		pipedrive.New(),
 		webhook.New(),
 	)
 }
