@@ -54,10 +54,11 @@ func (db *DB) ClaimRematches(ctx context.Context, limit, perConnection int) ([]r
 		if err != nil || len(numbers) == 0 {
 			return err
 		}
-		if lanes, err = lanesOf(ctx, tx, connections, numbers, found); err != nil {
+		if err := giveUp(ctx, tx, connections, numbers, over); err != nil {
 			return err
 		}
-		return giveUp(ctx, tx, connections, numbers, over)
+		lanes, err = lanesOf(ctx, tx, connections, numbers, found)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("claim numbers to look up: %w", storeError(err))
