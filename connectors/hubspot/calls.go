@@ -35,14 +35,23 @@ type batchResult struct {
 	Errors  []vendorError `json:"errors"`
 }
 
+type paging struct {
+	Next struct {
+		After string `json:"after"`
+	} `json:"next"`
+}
+
 // upsert creates or updates the record whose property key has the value id. A batch of one answers 207 with an error
 // for its item where a request by itself would have failed.
 func (s *session) upsert(ctx context.Context, object, key, id string, props map[string]string) (record, error) {
 	props[key] = id
-	q := request{method: http.MethodPost, name: "upsert of " + object, path: upsertPath(object),
+	q := request{method: http.MethodPost, name: "upsert of " + label(object), path: s.api.objects(object) + "/batch/upsert",
 		body: map[string]any{"inputs": []batchInput{{ID: id, IDProperty: key, Properties: props}}}}
-	var out batchResult
-	if err := s.do(ctx, q, &out); err != nil {
+	out, err := s.batch(ctx, q)
+	if isClass(err, connectors.Invalid) && s.restoreKey(ctx, object, key, err) {
+		out, err = s.batch(ctx, q)
+	}
+	if err != nil {
 		return record{}, err
 	}
 	if len(out.Errors) > 0 {
@@ -54,30 +63,55 @@ func (s *session) upsert(ctx context.Context, object, key, id string, props map[
 	return out.Results[0], nil
 }
 
-// WriteCall implements connectors.Session. A create is an upsert by CallKey. An update goes to the record's id: an
-// upsert would make a record anew that a human has deleted.
+func (s *session) batch(ctx context.Context, q request) (batchResult, error) {
+	var out batchResult
+	err := s.do(ctx, q, &out)
+	return out, err
+}
+
+// update changes a record by its id. An upsert would make a record anew that a human has deleted.
+func (s *session) update(ctx context.Context, object, id string, props map[string]string) error {
+	if len(props) == 0 {
+		return nil
+	}
+	return s.do(ctx, request{method: http.MethodPatch, name: "update of " + label(object), path: s.api.object(object, id),
+		body: map[string]any{"properties": props}}, nil)
+}
+
+// label is an object's name for people.
+func label(object string) string {
+	if object == deals {
+		return "deals"
+	}
+	return object
+}
+
+// WriteCall implements connectors.Session. A create is an upsert by CallKey, an update goes to the record's id.
 func (s *session) WriteCall(ctx context.Context, w connectors.CallWrite) (connectors.Written, error) {
 	props, warnings, err := encode(w.Fields)
 	if err != nil {
 		return connectors.Written{}, err
 	}
-	if w.RemoteID != "" {
-		written := connectors.Written{RemoteID: w.RemoteID, URL: recordURL(s.portal, w.RemoteID), Warnings: warnings}
-		if len(props) == 0 {
-			return written, nil
-		}
-		return written, s.do(ctx, request{method: http.MethodPatch, name: "update of calls", path: objectPath("calls", w.RemoteID),
-			body: map[string]any{"properties": props}}, nil)
+	return s.write(ctx, calls, CallKey, w.Key, w.RemoteID, props, warnings)
+}
+
+func (s *session) write(ctx context.Context, object, key, id, remoteID string, props map[string]string, warnings []connectors.Warning) (connectors.Written, error) {
+	if remoteID != "" {
+		return connectors.Written{RemoteID: remoteID, URL: recordURL(s.portal, object, remoteID), Warnings: warnings}, s.update(ctx, object, remoteID, props)
 	}
-	r, err := s.upsert(ctx, "calls", CallKey, w.Key, props)
+	r, err := s.upsert(ctx, object, key, id, props)
 	if err != nil {
 		return connectors.Written{}, err
 	}
-	written := connectors.Written{RemoteID: r.ID, URL: recordURL(s.portal, r.ID), Created: r.New, Warnings: warnings}
+	return s.written(object, r, warnings), nil
+}
+
+func (s *session) written(object string, r record, warnings []connectors.Warning) connectors.Written {
+	out := connectors.Written{RemoteID: r.ID, URL: recordURL(s.portal, object, r.ID), Created: r.New, Warnings: warnings}
 	if strings.HasPrefix(r.URL, "https://") {
-		written.URL = r.URL
+		out.URL = r.URL
 	}
-	return written, nil
+	return out
 }
 
 // find reads a record by a unique property, which sees a write at once, unlike the search.
@@ -87,7 +121,7 @@ func (s *session) find(ctx context.Context, object, key, id string, properties .
 		q.Set("properties", strings.Join(properties, ","))
 	}
 	var r record
-	err := s.do(ctx, get("look-up of "+object, objectPath(object, id), q), &r)
+	err := s.do(ctx, get("look-up of "+label(object), s.api.object(object, id), q), &r)
 	if isClass(err, connectors.NotFound) {
 		return record{}, false, nil
 	}
@@ -96,7 +130,7 @@ func (s *session) find(ctx context.Context, object, key, id string, properties .
 
 // FindCall implements connectors.CallFinder.
 func (s *session) FindCall(ctx context.Context, key string) (string, bool, error) {
-	r, ok, err := s.find(ctx, "calls", CallKey, key)
+	r, ok, err := s.find(ctx, calls, CallKey, key)
 	return r.ID, ok, err
 }
 
@@ -107,7 +141,7 @@ func (s *session) ReadCall(ctx context.Context, id string, fields []string) (map
 		q.Set("properties", strings.Join(fields, ","))
 	}
 	var r record
-	if err := s.do(ctx, get("read of calls", objectPath("calls", id), q), &r); err != nil {
+	if err := s.do(ctx, get("read of calls", s.api.object(calls, id), q), &r); err != nil {
 		return nil, err
 	}
 	out := make(map[string]any, len(fields))
@@ -123,9 +157,21 @@ func (s *session) ReadCall(ctx context.Context, id string, fields []string) (map
 
 // LinkCall implements connectors.Linker. NotFound means that the call or the other record is gone.
 func (s *session) LinkCall(ctx context.Context, callID string, to connectors.Ref) error {
-	object, ok := objects[to.Object]
-	if !ok || to.Object == "call" {
+	if !linkable(to) {
 		return &connectors.Error{Class: connectors.Unsupported, Public: "callsync cannot tie a HubSpot call to a record of this kind."}
 	}
-	return s.do(ctx, request{method: http.MethodPut, name: "link of calls", path: linkPath(callID, object, to.ID)}, nil)
+	return s.link(ctx, calls, callID, to)
+}
+
+// linkable tells whether HubSpot ties activities to records of this kind. It does not tie activities to each other.
+func linkable(to connectors.Ref) bool {
+	switch to.Object {
+	case connectors.ObjectContact, connectors.ObjectCompany, connectors.ObjectDeal, connectors.ObjectTicket:
+		return true
+	}
+	return false
+}
+
+func (s *session) link(ctx context.Context, from, id string, to connectors.Ref) error {
+	return s.do(ctx, request{method: http.MethodPut, name: "link of " + label(from), path: s.api.link(from, id, objects[to.Object], to.ID)}, nil)
 }

@@ -8,19 +8,23 @@
 package hubspot
 
 import (
-	_ "embed"
+	"embed"
 	"strings"
+	"sync"
 	"time"
+
+	"github.com/go-resty/resty/v2"
 
 	"github.com/callsync/callsync/connectors"
 	"github.com/callsync/callsync/internal/httpx"
 )
 
-// CallKey and ContactKey are the unique properties that callsync adds to the objects calls and contacts. They hold
-// callsync's own ids.
+// CallKey, ContactKey and RecordKey are the unique properties that callsync adds to HubSpot's objects: to calls, to
+// contacts, and to tasks, notes, tickets and communications. They hold callsync's own ids.
 const (
 	CallKey    = "callsync_call_id"
 	ContactKey = "callsync_contact_key"
+	RecordKey  = "callsync_record_key"
 )
 
 // ID is the connector's id, and Label its name for people.
@@ -31,15 +35,30 @@ const (
 
 const (
 	requestTimeout = 15 * time.Second
+	// uploadTimeout bounds the upload of one recording.
+	uploadTimeout = 30 * time.Minute
 	// lookupLag: our own look-ups read by key and see a write at once; the search behind contact matching lags by seconds.
 	lookupLag = 5 * time.Second
+	// maxUpload is what HubSpot's file manager takes in paid accounts; free ones take 20 MB (both unconfirmed).
+	maxUpload = 2_000_000_000
 )
 
-//go:embed mapping_call.yaml
-var mappingCall []byte
+//go:embed mapping_*.yaml
+var documents embed.FS
 
-//go:embed mapping_contact.yaml
-var mappingContact []byte
+// mappings are the default documents by object.
+var mappings = sync.OnceValue(func() map[string][]byte {
+	out := map[string][]byte{}
+	for _, object := range []string{connectors.ObjectCall, connectors.ObjectContact, connectors.ObjectTask, connectors.ObjectNote,
+		connectors.ObjectTicket, connectors.ObjectMessage, connectors.ObjectForm} {
+		b, err := documents.ReadFile("mapping_" + object + ".yaml")
+		if err != nil {
+			panic(err) // a document that is not embedded is a programming error
+		}
+		out[object] = b
+	}
+	return out
+})
 
 type connector struct{}
 
@@ -56,43 +75,59 @@ func (connector) Info() connectors.Info {
 	return connectors.Info{
 		ID: ID, Label: Label,
 		Fields: []connectors.Field{
-			{Name: "access_token", Label: "Access token", Secret: true, Required: true,
-				Help: "The token of a private app or a service key of your HubSpot account; it begins with pat-."},
+			{Name: "access_token", Label: "Access token", Secret: true,
+				Help: "The token of a private app or a service key of your HubSpot account; it begins with pat-. Leave it empty to connect by OAuth."},
+			{Name: "client_id", Label: "OAuth client ID", Help: "Of an app of your own in HubSpot, to connect by OAuth instead of a token."},
+			{Name: "client_secret", Label: "OAuth client secret", Secret: true, Help: "Of the same app."},
+			{Name: "optional_scopes", Label: "OAuth optional scopes", Default: strings.Join(optionalScopes, " "),
+				Help: "Take out what your app does not offer. Companies, deals, tickets, files and transcripts need these."},
 			{Name: "base_url", Label: "API address", Default: defaultBaseURL, Help: "Change it only for a proxy or a test account."},
+			{Name: "api_version", Label: "API version", Default: string(v3), Options: versions, Help: "Leave it, unless HubSpot ends the support of v3 before callsync changes its default."},
 			{Name: "portal_id", Label: "Hub ID", Help: "The account's number. With it, callsync links to the records in HubSpot."},
 			{Name: "time_zone", Label: "Time zone of the account", Default: "UTC",
 				Help: "HubSpot fills its daily quota at midnight in this zone, such as Europe/Berlin."},
+			{Name: "requests_per_10s", Label: "Requests in ten seconds", Default: "100",
+				Help: "100 in Free and Starter accounts, 190 in Professional and Enterprise ones, 250 with the API add-on."},
+			{Name: "requests_per_day", Label: "Requests a day", Default: "250000",
+				Help: "250,000 in Free and Starter accounts, 625,000 in Professional, 1,000,000 in Enterprise ones."},
 		},
 		Idempotency:    connectors.KeyedUpsert,
 		LookupLag:      lookupLag,
 		RequestTimeout: requestTimeout,
-		Mappings:       map[string][]byte{"call": mappingCall, "contact": mappingContact},
+		// developers.hubspot.com/docs/developer-tooling/platform/usage-guidelines
+		Limits: []connectors.RateLimit{
+			{Budget: 100, Per: 10 * time.Second, Setting: "requests_per_10s"},
+			{Class: connectors.RateSearch, Budget: 5, Per: time.Second},
+			{Budget: 250_000, Daily: true, Setting: "requests_per_day"},
+		},
+		MaxUpload: maxUpload,
+		Matches:   []string{connectors.ObjectContact, connectors.ObjectCompany},
+		Creates:   []string{connectors.ObjectContact},
+		Mappings:  mappings(),
 		Setup: "In HubSpot, create a private app (or a service key) with the scopes crm.objects.contacts.read, " +
-			"crm.objects.contacts.write, crm.objects.owners.read, crm.schemas.contacts.read and crm.schemas.contacts.write. " +
-			"Paste its access token here and test the connection: callsync then adds one property to calls and one to contacts, " +
-			"by which it recognises its own records.",
+			"crm.objects.contacts.write, crm.objects.owners.read, crm.schemas.contacts.read and crm.schemas.contacts.write; for companies, " +
+			"deals, tickets and recordings also crm.objects.companies.read, crm.objects.deals.read, crm.objects.deals.write, tickets and files. " +
+			"Paste its access token here and test the connection: callsync then adds a property to calls, contacts, tasks, notes, messages " +
+			"and tickets, by which it recognises its own records. To connect by OAuth instead, enter the client of an app of your own.",
 		Docs: "docs/crms/hubspot.md",
 	}
 }
 
 // Open implements connectors.Connector.
 func (connector) Open(set connectors.Settings) (connectors.Session, error) {
-	base := set.Config["base_url"]
-	if strings.TrimSpace(base) == "" {
-		base = defaultBaseURL
-	}
-	u, err := httpx.ParseBaseURL(base)
-	if err == nil && u.RawQuery != "" {
-		err = errQuery
-	}
+	base, v, err := endpoint(set)
 	if err != nil {
-		return nil, &connectors.Error{Class: connectors.Invalid, Field: "base_url", Err: err,
-			Public: "The API address of HubSpot cannot be used: " + err.Error() + "."}
+		return nil, err
 	}
 	token := strings.TrimSpace(set.Secrets["access_token"])
-	if token == "" || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+	switch {
+	case set.Tokens != nil:
+	case token == "":
 		return nil, &connectors.Error{Class: connectors.Invalid, Field: "access_token",
-			Public: "The access token is missing or holds characters that no token has. Copy it from HubSpot again."}
+			Public: "HubSpot needs Access token, or the client of an app of yours to connect by OAuth."}
+	case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return nil, &connectors.Error{Class: connectors.Invalid, Field: "access_token",
+			Public: "The access token holds characters that no token has. Copy it from HubSpot again."}
 	}
 	zone := time.UTC
 	if name := strings.TrimSpace(set.Config["time_zone"]); name != "" {
@@ -109,10 +144,13 @@ func (connector) Open(set connectors.Settings) (connectors.Session, error) {
 	if now == nil {
 		now = time.Now
 	}
-	s := &session{now: now, portal: portal, zone: zone}
-	s.owners.now, s.dispositions.now = now, now
-	s.http = httpx.NewClient(httpx.ClientOptions{BaseURL: u.String(), Transport: set.Transport, Timeout: requestTimeout})
-	s.http.SetAuthToken(token)
-	s.http.SetHeader("Accept", "application/json")
+	s := &session{api: v, now: now, portal: portal, zone: zone}
+	s.owners.Now, s.dispositions.Now = now, now
+	rt := connectors.Bearer(set, "Bearer", token)
+	s.http = httpx.NewClient(httpx.ClientOptions{BaseURL: base, Transport: rt, Timeout: requestTimeout})
+	s.uploads = httpx.NewClient(httpx.ClientOptions{BaseURL: base, Transport: rt, Timeout: uploadTimeout})
+	for _, c := range []*resty.Client{s.http, s.uploads} {
+		c.SetHeader("Accept", "application/json")
+	}
 	return s, nil
 }

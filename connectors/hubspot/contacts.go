@@ -42,11 +42,7 @@ type search struct {
 
 type searchResult struct {
 	Results []record `json:"results"`
-	Paging  struct {
-		Next struct {
-			After string `json:"after"`
-		} `json:"next"`
-	} `json:"paging"`
+	Paging  paging   `json:"paging"`
 }
 
 // phoneFilters looks wide, in the five groups that HubSpot takes: its index keeps digits, for most numbers without the
@@ -82,22 +78,45 @@ func digits(s string) string {
 	}, s)
 }
 
-// FindContacts implements connectors.ContactMatcher. The search leaves out archived contacts, and those that were made
-// in the last seconds: the index lags.
+// FindContacts implements connectors.ContactMatcher. The search leaves out archived records, and those that were made in
+// the last seconds: the index lags.
 func (s *session) FindContacts(ctx context.Context, q connectors.PhoneQuery) ([]connectors.Contact, error) {
-	body := search{FilterGroups: phoneFilters(q), Properties: contactProperties, Sorts: []string{}, Limit: searchPage, After: "0"}
-	if len(body.FilterGroups) == 0 || len(q.Objects) > 0 && !slices.Contains(q.Objects, connectors.ObjectContact) {
+	wanted := q.Objects
+	if len(wanted) == 0 {
+		wanted = []string{connectors.ObjectContact}
+	}
+	var out []connectors.Contact
+	for _, object := range wanted {
+		var found []connectors.Contact
+		var err error
+		switch object {
+		case connectors.ObjectContact:
+			found, err = s.searchPhone(ctx, contacts, phoneFilters(q), contactProperties, contact)
+		case connectors.ObjectCompany:
+			found, err = s.findCompanies(ctx, q)
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, found...)
+	}
+	return out, nil
+}
+
+func (s *session) searchPhone(ctx context.Context, object string, filters []filterGroup, properties []string, read func(record) connectors.Contact) ([]connectors.Contact, error) {
+	body := search{FilterGroups: filters, Properties: properties, Sorts: []string{}, Limit: searchPage, After: "0"}
+	if len(filters) == 0 {
 		return nil, nil
 	}
 	var out []connectors.Contact
 	for len(out) < maxContacts {
 		var page searchResult
-		rq := request{method: http.MethodPost, name: "search of contacts", path: searchPath("contacts"), body: body, reads: true}
+		rq := request{method: http.MethodPost, name: "search of " + object, path: s.api.objects(object) + "/search", body: body, reads: true, class: connectors.RateSearch}
 		if err := s.do(ctx, rq, &page); err != nil {
 			return nil, err
 		}
 		for _, r := range page.Results {
-			out = append(out, contact(r))
+			out = append(out, read(r))
 		}
 		after := page.Paging.Next.After
 		if after == "" || after == body.After || len(page.Results) == 0 {
@@ -109,41 +128,55 @@ func (s *session) FindContacts(ctx context.Context, q connectors.PhoneQuery) ([]
 }
 
 func contact(r record) connectors.Contact {
-	c := connectors.Contact{Ref: connectors.Ref{Object: "contact", ID: r.ID}, OwnerID: r.property("hubspot_owner_id")}
+	c := connectors.Contact{Ref: connectors.Ref{Object: connectors.ObjectContact, ID: r.ID}, OwnerID: r.property("hubspot_owner_id")}
 	c.Name = strings.TrimSpace(r.property("firstname") + " " + r.property("lastname"))
 	if c.Name == "" {
 		c.Name = r.property("email")
 	}
-	for _, p := range []string{"phone", "mobilephone", "hs_calculated_phone_number", "hs_calculated_mobile_number"} {
-		if n := r.property(p); n != "" && !slices.Contains(c.Numbers, n) {
-			c.Numbers = append(c.Numbers, n)
-		}
-	}
-	for _, s := range []string{r.property("lastmodifieddate"), r.UpdatedAt} {
-		if t, err := time.Parse(time.RFC3339Nano, s); err == nil {
-			c.ModifiedAt = t
-			break
-		}
-	}
+	c.Numbers = r.numbers("phone", "mobilephone", "hs_calculated_phone_number", "hs_calculated_mobile_number")
+	c.ModifiedAt = r.modified("lastmodifieddate")
 	return c
+}
+
+func (r record) numbers(names ...string) []string {
+	var out []string
+	for _, p := range names {
+		if n := r.property(p); n != "" && !slices.Contains(out, n) {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+func (r record) modified(name string) time.Time {
+	for _, s := range []string{r.property(name), r.UpdatedAt} {
+		if t, err := time.Parse(time.RFC3339Nano, s); err == nil {
+			return t
+		}
+	}
+	return time.Time{}
 }
 
 // CreateContact implements connectors.ContactCreator: an upsert by ContactKey.
 func (s *session) CreateContact(ctx context.Context, w connectors.ContactWrite) (connectors.Written, error) {
+	if w.Object != "" && w.Object != connectors.ObjectContact {
+		return connectors.Written{}, &connectors.Error{Class: connectors.Unsupported,
+			Public: "callsync creates contacts in HubSpot, and no records of this kind. A lead in HubSpot is a contact with a lifecycle stage: set it in the mapping."}
+	}
 	props, warnings, err := encode(w.Fields)
 	if err != nil {
 		return connectors.Written{}, err
 	}
-	r, err := s.upsert(ctx, "contacts", ContactKey, w.Key, props)
+	r, err := s.upsert(ctx, contacts, ContactKey, w.Key, props)
 	if err != nil {
 		return connectors.Written{}, err
 	}
-	return connectors.Written{RemoteID: r.ID, Created: r.New, Warnings: warnings}, nil
+	return s.written(contacts, r, warnings), nil
 }
 
 // FindContactByKey implements connectors.ContactCreator.
 func (s *session) FindContactByKey(ctx context.Context, key string) (connectors.Contact, bool, error) {
-	r, ok, err := s.find(ctx, "contacts", ContactKey, key, contactProperties...)
+	r, ok, err := s.find(ctx, contacts, ContactKey, key, contactProperties...)
 	if !ok || err != nil {
 		return connectors.Contact{}, false, err
 	}

@@ -6,13 +6,23 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
+	"unicode/utf16"
 
 	"github.com/callsync/callsync/connectors"
 )
 
 // maxText is the most characters that a text property takes (documented for notes; unconfirmed for other properties).
+// Whether HubSpot counts an emoji once or twice is not documented: it is counted twice, which fits either way.
 const maxText = 65536
+
+// length counts UTF-16 units.
+func length(s string) int {
+	n := 0
+	for _, r := range s {
+		n += utf16.RuneLen(r)
+	}
+	return n
+}
 
 // encode makes HubSpot's properties: every value is text. What is too long is cut, with a warning.
 func encode(fields map[string]any) (map[string]string, []connectors.Warning, error) {
@@ -24,7 +34,7 @@ func encode(fields map[string]any) (map[string]string, []connectors.Warning, err
 			return nil, nil, &connectors.Error{Class: connectors.Invalid, Field: name, Err: err,
 				Public: "The value for the HubSpot property “" + name + "” is of a kind that HubSpot cannot store. Correct the mapping, then retry."}
 		}
-		if utf8.RuneCountInString(s) > maxText {
+		if length(s) > maxText {
 			s = cut(s, maxText)
 			warnings = append(warnings, connectors.Warning{Field: name,
 				Text: fmt.Sprintf("The text was longer than HubSpot's %d characters and was cut.", maxText)})
@@ -66,13 +76,12 @@ func encodeValue(v any) (string, error) {
 // CRM puts behind it.
 func cut(s string, limit int) string {
 	const mark = " …"
-	end, n := 0, limit-utf8.RuneCountInString(mark)
-	for i := range s {
-		if n == 0 {
+	end, left := 0, limit-length(mark)
+	for i, r := range s {
+		if left -= utf16.RuneLen(r); left < 0 {
 			end = i
 			break
 		}
-		n--
 	}
 	s = s[:end]
 	for _, pair := range []struct{ open, shut string }{{"<", ">"}, {"&", ";"}} {

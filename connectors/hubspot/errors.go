@@ -21,6 +21,7 @@ type vendorError struct {
 	PolicyName    string          `json:"policyName"`
 	ErrorType     string          `json:"errorType"`
 	SubCategory   json.RawMessage `json:"subCategory"`
+	Context       json.RawMessage `json:"context"`
 	Errors        []struct {
 		Message string          `json:"message"`
 		Code    string          `json:"code"`

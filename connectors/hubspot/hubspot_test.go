@@ -147,7 +147,7 @@ func TestOpenRefuses(t *testing.T) {
 	}
 	_, err := hubspot.New().Open(connectors.Settings{Secrets: map[string]string{"access_token": "x"}})
 	require.NoError(t, err, "the address has a default")
-	require.Len(t, connectors.NewRegistry(hubspot.New()).Infos()[0].Capabilities, 9)
+	require.Len(t, connectors.NewRegistry(hubspot.New()).Infos()[0].Capabilities, 22)
 }
 
 func TestValuesThatCannotBeStored(t *testing.T) {
@@ -344,7 +344,7 @@ func TestDescribe(t *testing.T) {
 	require.Equal(t, connectors.TypeRef, fields["hubspot_owner_id"].Type)
 	require.True(t, fields["hs_lastmodifieddate"].ReadOnly)
 	require.True(t, fields[hubspot.CallKey].ReadOnly, "the key is not for mappings")
-	_, err = session.(connectors.SchemaDescriber).Describe(t.Context(), "deal")
+	_, err = session.(connectors.SchemaDescriber).Describe(t.Context(), "planet")
 	require.Equal(t, connectors.Unsupported, connectors.AsError(err).Class)
 }
 

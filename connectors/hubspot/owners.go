@@ -14,22 +14,24 @@ const (
 	ownerTTL       = 10 * time.Minute
 	noOwnerTTL     = time.Minute
 	dispositionTTL = 5 * time.Minute
-	maxOwnerPages  = 20
+	maxOwners      = 5000
 )
 
+type owner struct {
+	ID        string `json:"id"`
+	Email     string `json:"email"`
+	FirstName string `json:"firstName"`
+	LastName  string `json:"lastName"`
+	Archived  bool   `json:"archived"`
+}
+
+func (o owner) public() connectors.Owner {
+	return connectors.Owner{ID: o.ID, Email: o.Email, Name: strings.TrimSpace(o.FirstName + " " + o.LastName), Active: !o.Archived}
+}
+
 type ownerPage struct {
-	Results []struct {
-		ID        string `json:"id"`
-		Email     string `json:"email"`
-		FirstName string `json:"firstName"`
-		LastName  string `json:"lastName"`
-		Archived  bool   `json:"archived"`
-	} `json:"results"`
-	Paging struct {
-		Next struct {
-			After string `json:"after"`
-		} `json:"next"`
-	} `json:"paging"`
+	Results []owner `json:"results"`
+	Paging  paging  `json:"paging"`
 }
 
 // FindOwner implements connectors.OwnerResolver.
@@ -38,38 +40,72 @@ func (s *session) FindOwner(ctx context.Context, email string) (connectors.Owner
 	if email == "" {
 		return connectors.Owner{}, false, nil
 	}
-	o, ok, err := s.owners.get(ctx, email, ownerTTL, noOwnerTTL, func() (connectors.Owner, bool, error) {
+	o, ok, err := s.owners.Get(ctx, email, ownerTTL, noOwnerTTL, func() (connectors.Owner, bool, error) {
 		return s.loadOwner(ctx, email)
 	})
-	return o, ok, waited(err)
+	return o, ok, err
 }
 
 func (s *session) loadOwner(ctx context.Context, email string) (connectors.Owner, bool, error) {
-	q := url.Values{"email": {email}, "limit": {"100"}, "archived": {"false"}}
-	for range maxOwnerPages {
+	var found connectors.Owner
+	err := s.eachOwner(ctx, url.Values{"email": {email}, "archived": {"false"}}, func(o owner) bool {
+		if strings.EqualFold(o.Email, email) {
+			found = o.public()
+		}
+		return found.ID == ""
+	})
+	return found, found.ID != "" && err == nil, err
+}
+
+// Owners implements connectors.OwnerLister: the active ones first, then those whose user was removed.
+func (s *session) Owners(ctx context.Context) ([]connectors.Owner, error) {
+	out := []connectors.Owner{}
+	active := map[string]bool{}
+	for _, archived := range []string{"false", "true"} {
+		err := s.eachOwner(ctx, url.Values{"archived": {archived}}, func(o owner) bool {
+			p, email := o.public(), strings.ToLower(o.Email)
+			// Somebody who left and came back has an archived owner beside the active one.
+			if !active[email] || email == "" {
+				out = append(out, p)
+			}
+			active[email] = true
+			return len(out) < maxOwners
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// eachOwner reads owners page by page until more says no.
+func (s *session) eachOwner(ctx context.Context, q url.Values, more func(owner) bool) error {
+	q.Set("limit", "100")
+	for range maxOwners/100 + 1 {
 		var page ownerPage
-		if err := s.do(ctx, get("look-up of owners", pathOwners, q), &page); err != nil {
-			return connectors.Owner{}, false, err
+		if err := s.do(ctx, get("look-up of owners", s.api.owners(), q), &page); err != nil {
+			return err
 		}
 		for _, o := range page.Results {
-			if strings.EqualFold(o.Email, email) {
-				return connectors.Owner{ID: o.ID, Email: o.Email, Name: strings.TrimSpace(o.FirstName + " " + o.LastName), Active: !o.Archived}, true, nil
+			if !more(o) {
+				return nil
 			}
 		}
-		if page.Paging.Next.After == "" || page.Paging.Next.After == q.Get("after") {
-			break
+		after := page.Paging.Next.After
+		if after == "" || after == q.Get("after") {
+			return nil
 		}
-		q.Set("after", page.Paging.Next.After)
+		q.Set("after", after)
 	}
-	return connectors.Owner{}, false, nil
+	return nil
 }
 
 // Dispositions implements connectors.DispositionLister: the options of the property hs_call_disposition, whose values
 // are GUIDs. Accounts that do not show them there have them under the older path.
 func (s *session) Dispositions(ctx context.Context) ([]connectors.DispositionOption, error) {
-	list, _, err := s.dispositions.get(ctx, "", dispositionTTL, dispositionTTL, func() ([]connectors.DispositionOption, bool, error) {
+	list, _, err := s.dispositions.Get(ctx, "", dispositionTTL, dispositionTTL, func() ([]connectors.DispositionOption, bool, error) {
 		var p property
-		err := s.do(ctx, get("read of dispositions", pathProperties+"calls/hs_call_disposition", nil), &p)
+		err := s.do(ctx, get("read of dispositions", s.api.properties(calls)+"/hs_call_disposition", nil), &p)
 		if err != nil && !isClass(err, connectors.NotFound) {
 			return nil, false, err
 		}
@@ -92,13 +128,5 @@ func (s *session) Dispositions(ctx context.Context) ([]connectors.DispositionOpt
 		}
 		return out, true, nil
 	})
-	return list, waited(err)
-}
-
-// waited makes the end of a wait for somebody else's request one of this package's errors.
-func waited(err error) error {
-	if err == nil {
-		return nil
-	}
-	return connectors.AsError(err)
+	return list, err
 }

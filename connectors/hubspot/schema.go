@@ -3,6 +3,7 @@ package hubspot
 import (
 	"context"
 	"net/url"
+	"slices"
 
 	"github.com/callsync/callsync/connectors"
 )
@@ -38,11 +39,21 @@ func (p property) options() []connectors.DispositionOption {
 	return out
 }
 
+// bodies are the texts of activities, which HubSpot shows as HTML whatever their field type says.
+var bodies = []string{"hs_call_body", "hs_note_body", "hs_task_body", "hs_communication_body"}
+
+// required are the properties without which HubSpot makes no record.
+var required = map[string][]string{
+	calls: {"hs_timestamp"}, notes: {"hs_timestamp"}, tasks: {"hs_timestamp"},
+	communications: {"hs_timestamp", "hs_communication_channel_type", "hs_communication_logged_from"},
+	tickets:        {"subject", "hs_pipeline_stage"},
+}
+
 // field is the property in callsync's terms.
 func (p property) field(object string) connectors.SchemaField {
 	f := connectors.SchemaField{Name: p.Name, Label: p.Label, Type: connectors.TypeText,
-		Required: object == "call" && p.Name == "hs_timestamp",
-		ReadOnly: p.Calculated || p.ModificationMetadata.ReadOnlyValue || p.Name == CallKey || p.Name == ContactKey}
+		Required: slices.Contains(required[objects[object]], p.Name),
+		ReadOnly: p.Calculated || p.ModificationMetadata.ReadOnlyValue || slices.Contains([]string{CallKey, ContactKey, RecordKey}, p.Name)}
 	switch p.Type {
 	case "number":
 		f.Type = connectors.TypeNumber
@@ -65,7 +76,7 @@ func (p property) field(object string) connectors.SchemaField {
 	default:
 		f.MaxLength = maxText
 		switch {
-		case p.FieldType == "html" || p.Name == "hs_call_body":
+		case p.FieldType == "html" || slices.Contains(bodies, p.Name):
 			f.Type = connectors.TypeHTML
 		case p.FieldType == "textarea":
 			f.Type = connectors.TypeLongText
@@ -74,7 +85,7 @@ func (p property) field(object string) connectors.SchemaField {
 	return f
 }
 
-// Describe implements connectors.SchemaDescriber for "call" and "contact".
+// Describe implements connectors.SchemaDescriber for everything that callsync writes to HubSpot.
 func (s *session) Describe(ctx context.Context, object string) (connectors.Schema, error) {
 	name, ok := objects[object]
 	if !ok {
@@ -84,7 +95,7 @@ func (s *session) Describe(ctx context.Context, object string) (connectors.Schem
 		Results []property `json:"results"`
 	}
 	q := url.Values{"archived": {"false"}}
-	if err := s.do(ctx, get("read of properties", pathProperties+name, q), &page); err != nil {
+	if err := s.do(ctx, get("read of properties", s.api.properties(name), q), &page); err != nil {
 		return connectors.Schema{}, err
 	}
 	out := connectors.Schema{Object: object, Fields: []connectors.SchemaField{}}

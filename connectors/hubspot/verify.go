@@ -10,9 +10,6 @@ import (
 	"github.com/callsync/callsync/connectors"
 )
 
-// group is the property group that callsync's own properties are in.
-const group = "callsync"
-
 // Verify implements connectors.Verifier. It stops at a token that HubSpot does not know; every other check is made, so
 // that an admin sees all that is missing at once. The idempotency is empty while the unique property of calls is not
 // there: without it nothing can be written.
@@ -33,12 +30,12 @@ func (s *session) Verify(ctx context.Context) (connectors.Report, error) {
 		name, good, scope string
 		q                 request
 	}{
-		{"Read contacts", "callsync can look contacts up by phone number.", "crm.objects.contacts.read", get("list of contacts", pathObjects+"contacts", one)},
-		{"Read calls", "callsync can read calls.", "crm.objects.contacts.read", get("list of calls", pathObjects+"calls", one)},
+		{"Read contacts", "callsync can look contacts up by phone number.", "crm.objects.contacts.read", get("list of contacts", s.api.objects(contacts), one)},
+		{"Read calls", "callsync can read calls.", "crm.objects.contacts.read", get("list of calls", s.api.objects(calls), one)},
 		// An upsert of nothing shows whether writing is allowed. That the right is checked before the input is unconfirmed.
-		{"Write calls", "callsync can write calls.", "crm.objects.contacts.write", request{method: http.MethodPost, name: "upsert of no calls", path: upsertPath("calls"), body: empty, reads: true}},
-		{"Write contacts", "callsync can create contacts.", "crm.objects.contacts.write", request{method: http.MethodPost, name: "upsert of no contacts", path: upsertPath("contacts"), body: empty, reads: true}},
-		{"Read owners", "callsync can find the owner of a call by e-mail.", "crm.objects.owners.read", get("list of owners", pathOwners, url.Values{"limit": {"1"}, "archived": {"false"}})},
+		{"Write calls", "callsync can write calls.", "crm.objects.contacts.write", request{method: http.MethodPost, name: "upsert of no calls", path: s.api.objects(calls) + "/batch/upsert", body: empty, reads: true}},
+		{"Write contacts", "callsync can create contacts.", "crm.objects.contacts.write", request{method: http.MethodPost, name: "upsert of no contacts", path: s.api.objects(contacts) + "/batch/upsert", body: empty, reads: true}},
+		{"Read owners", "callsync can find the owner of a call by e-mail.", "crm.objects.owners.read", get("list of owners", s.api.owners(), url.Values{"limit": {"1"}, "archived": {"false"}})},
 	} {
 		check, err := verdict(c.name, c.good, c.scope, s.do(ctx, c.q, nil))
 		if err != nil {
@@ -46,20 +43,63 @@ func (s *session) Verify(ctx context.Context) (connectors.Report, error) {
 		}
 		out.Checks = append(out.Checks, check)
 	}
-	for _, p := range []struct{ object, name, label, what string }{
-		{"calls", CallKey, "callsync call id", "call"},
-		{"contacts", ContactKey, "callsync contact key", "contact"},
-	} {
-		check, err := s.verifyProperty(ctx, p.object, p.name, p.label, p.what)
+	for _, p := range []struct{ object, name, what string }{{calls, CallKey, "call"}, {contacts, ContactKey, "contact"}} {
+		check, err := s.verifyProperty(ctx, p.object, p.name, p.what)
 		if err != nil {
 			return out, err
 		}
 		out.Checks = append(out.Checks, check)
-		if p.object == "calls" && check.OK {
+		if p.object == calls && check.OK {
 			out.Idempotency = connectors.KeyedUpsert
 		}
 	}
+	more, err := s.verifyMore(ctx)
+	out.Checks = append(out.Checks, more...)
+	return out, err
+}
+
+// verifyMore looks at what calls do without: other records, companies, deals, recordings. A right that is missing there
+// is no failure, for an account need not use all of it.
+func (s *session) verifyMore(ctx context.Context) ([]connectors.Check, error) {
+	one := url.Values{"limit": {"1"}}
+	var out []connectors.Check
+	for _, c := range []struct {
+		name, good, scope string
+		q                 request
+	}{
+		{"Companies", "callsync can look companies up by phone number.", "crm.objects.companies.read", get("list of companies", s.api.objects(companies), one)},
+		{"Deals", "callsync can read open deals. To change them it also needs crm.objects.deals.write.", "crm.objects.deals.read", get("list of deals", s.api.objects(deals), one)},
+		{"Tickets", "callsync can open tickets.", "tickets", get("list of tickets", s.api.objects(tickets), one)},
+		{"Recordings", "callsync can upload recordings.", "files", get("search of files", s.api.files()+"/search", one)},
+	} {
+		check, err := verdict(c.name, c.good, c.scope, s.do(ctx, c.q, nil))
+		if err != nil {
+			return out, err
+		}
+		if !check.OK {
+			check = connectors.Check{Name: c.name, OK: true, Text: "Not available with these permissions. If you want it, add the scope " + c.scope + " to the app in HubSpot, then test again."}
+		} else if c.name == "Tickets" {
+			check = s.optionalKey(ctx, tickets, c.name, check.Text)
+		}
+		out = append(out, check)
+	}
+	for _, k := range []struct{ object, name, good string }{
+		{tasks, "Tasks", "callsync can write follow-up tasks, each once."},
+		{notes, "Notes and forms", "callsync can write notes and log form submissions, each once."},
+		{communications, "Text messages", "callsync can log text messages, each once."},
+	} {
+		out = append(out, s.optionalKey(ctx, k.object, k.name, k.good))
+	}
 	return out, nil
+}
+
+func (s *session) optionalKey(ctx context.Context, object, name, good string) connectors.Check {
+	p, _, err := s.ensureKey(ctx, object, RecordKey)
+	if err == nil && p.HasUniqueValue {
+		return connectors.Check{Name: name, OK: true, Text: good}
+	}
+	return connectors.Check{Name: name, OK: true, Text: "Not available: the unique property " + RecordKey + " could not be added to " + object +
+		". If you want it, grant crm.schemas.contacts.write, or delete a property of this name that is not unique, then test again."}
 }
 
 // verifyToken asks for the account, which needs no scope (unconfirmed: an answer of 403 or 404 counts as a token that
@@ -69,7 +109,7 @@ func (s *session) verifyToken(ctx context.Context) (string, connectors.Check, er
 	var account struct {
 		PortalID int64 `json:"portalId"`
 	}
-	err := s.do(ctx, get("read of the account", pathAccount, nil), &account)
+	err := s.do(ctx, get("read of the account", s.api.account(), nil), &account)
 	switch {
 	case err == nil && account.PortalID > 0:
 		id := fmt.Sprint(account.PortalID)
@@ -108,26 +148,9 @@ func verdict(name, good, scope string, err error) (connectors.Check, error) {
 }
 
 // verifyProperty looks for one of callsync's unique properties and makes it where it is missing.
-func (s *session) verifyProperty(ctx context.Context, object, name, label, what string) (connectors.Check, error) {
+func (s *session) verifyProperty(ctx context.Context, object, name, what string) (connectors.Check, error) {
 	title := "Property " + name
-	path := pathProperties + object
-	p, err := s.property(ctx, object, name)
-	made := false
-	if isClass(err, connectors.NotFound) {
-		made = true
-		// The group may be there already (409); if it cannot be made, making the property says why.
-		err = s.do(ctx, request{method: http.MethodPost, name: "making of a property group", path: path + "/groups",
-			body: map[string]any{"name": group, "label": "callsync", "displayOrder": -1}}, nil)
-		if err == nil || !connectors.AsError(err).Class.Retryable() {
-			err = s.do(ctx, request{method: http.MethodPost, name: "making of a property", path: path, body: map[string]any{
-				"name": name, "label": label, "groupName": group, "type": "string", "fieldType": "text", "hasUniqueValue": true, "formField": false,
-				"description": "The key by which callsync recognises its own record of a " + what + ". Do not change it.",
-			}}, nil)
-		}
-		if err == nil || isClass(err, connectors.Conflict) {
-			p, err = s.property(ctx, object, name)
-		}
-	}
+	p, made, err := s.ensureKey(ctx, object, name)
 	switch {
 	case err == nil && p.HasUniqueValue && made:
 		return connectors.Check{Name: title, OK: true, Text: "callsync has added its property to " + object + ": every " + what + " is written once."}, nil
@@ -139,10 +162,4 @@ func (s *session) verifyProperty(ctx context.Context, object, name, label, what 
 		return connectors.Check{Name: title, Text: "HubSpot did not let callsync add its property to " + object + ". An object takes at most 10 unique properties: delete one that is not needed, then test again."}, nil
 	}
 	return verdict(title, "", "crm.schemas.contacts.write", err)
-}
-
-func (s *session) property(ctx context.Context, object, name string) (property, error) {
-	var p property
-	err := s.do(ctx, get("read of a property", pathProperties+object+"/"+name, nil), &p)
-	return p, err
 }

@@ -9,7 +9,7 @@ import (
 // maxBatch is how many inputs a batch may have.
 const maxBatch = 100
 
-// batchUpsert creates or updates by a unique property. What is wrong with values refuses the whole batch; a conflict
+// batchUpsert creates or updates by a unique property. What is wrong with values refuses the whole batch, a conflict
 // refuses its item, which is 207 in a batch of several and the error itself in a batch of one.
 func (f *Fake) batchUpsert(kind string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -32,6 +32,12 @@ func (f *Fake) batchUpsert(kind string) http.HandlerFunc {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		seen := map[string]bool{}
+		for _, i := range in.Inputs {
+			if e := f.checkProps(kind, i.Properties); e != nil {
+				e.write(w)
+				return
+			}
+		}
 		for _, i := range in.Inputs {
 			def := f.data.Properties[kind][i.IDProperty]
 			switch {
@@ -73,6 +79,55 @@ func (f *Fake) batchUpsert(kind string) http.HandlerFunc {
 	}
 }
 
+// batchUpdate changes records by id. What is wrong with values refuses the whole batch; a record that is gone is an error
+// of its item.
+func (f *Fake) batchUpdate(kind string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		started := f.opt.Now()
+		var in struct {
+			Inputs []struct {
+				ID                 string            `json:"id"`
+				IDProperty         string            `json:"idProperty"`
+				Properties         map[string]string `json:"properties"`
+				ObjectWriteTraceID string            `json:"objectWriteTraceId"`
+			} `json:"inputs"`
+		}
+		if !decode(w, r, &in) {
+			return
+		}
+		if n := len(in.Inputs); n == 0 || n > maxBatch {
+			invalid(fmt.Sprintf("The number of inputs must be between 1 and %d, but was %d", maxBatch, n)).write(w)
+			return
+		}
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		results, errs := []any{}, []any{}
+		for _, i := range in.Inputs {
+			if i.ID == "" || i.Properties == nil {
+				invalid("Invalid input JSON: some required fields were not set: [id, properties]").write(w)
+				return
+			}
+			if e := f.checkProps(kind, i.Properties); e != nil {
+				e.write(w)
+				return
+			}
+		}
+		for _, i := range in.Inputs {
+			o, e := f.resolve(kind, i.ID, i.IDProperty)
+			if e == nil {
+				o, e = f.put(kind, o, i.Properties)
+			}
+			if e != nil {
+				e.context = map[string]any{"ids": []string{i.ID}}
+				errs = append(errs, e.body())
+				continue
+			}
+			results = append(results, render(o, sortedKeys(i.Properties), false))
+		}
+		f.answerBatch(w, started, results, errs)
+	}
+}
+
 func (f *Fake) answerBatch(w http.ResponseWriter, started time.Time, results, errs []any) {
 	out := map[string]any{"status": "COMPLETE", "results": results, "startedAt": stamp(started), "completedAt": stamp(f.opt.Now())}
 	status := http.StatusOK
@@ -89,7 +144,7 @@ func (f *Fake) batchRead(kind string) http.HandlerFunc {
 		var in struct {
 			IDProperty            string    `json:"idProperty"`
 			Properties            *[]string `json:"properties"`
-			PropertiesWithHistory []string  `json:"propertiesWithHistory"`
+			PropertiesWithHistory *[]string `json:"propertiesWithHistory"`
 			Inputs                []struct {
 				ID string `json:"id"`
 			} `json:"inputs"`
@@ -97,8 +152,8 @@ func (f *Fake) batchRead(kind string) http.HandlerFunc {
 		if !decode(w, r, &in) {
 			return
 		}
-		if n := len(in.Inputs); n == 0 || n > maxBatch || in.Properties == nil {
-			invalid(fmt.Sprintf("properties is required, and between 1 and %d inputs", maxBatch)).write(w)
+		if n := len(in.Inputs); n == 0 || n > maxBatch || in.Properties == nil || in.PropertiesWithHistory == nil {
+			invalid(fmt.Sprintf("properties and propertiesWithHistory are required, and between 1 and %d inputs", maxBatch)).write(w)
 			return
 		}
 		f.mu.RLock()

@@ -77,20 +77,30 @@ func correlationID() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-const maxBody = 4 << 20
+const (
+	maxBody = 4 << 20
+	maxFile = 64 << 20
+)
 
-// readBody reads the request's body and checks what every endpoint with a body asks for: JSON.
+// readBody reads the request's body and checks its type: JSON almost everywhere.
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	limit, want := maxBody, "application/json"
+	switch {
+	case strings.HasPrefix(r.URL.Path, "/files/"):
+		limit, want = maxFile, "multipart/form-data"
+	case strings.HasPrefix(r.URL.Path, "/oauth/"):
+		want = "application/x-www-form-urlencoded"
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, int64(limit)+1))
 	if err != nil {
 		return nil, false
 	}
-	if len(body) > maxBody {
+	if len(body) > limit {
 		fail(w, http.StatusRequestEntityTooLarge, "VALIDATION_ERROR", "Request entity too large")
 		return nil, false
 	}
 	if r.Method == http.MethodPost || r.Method == http.MethodPatch {
-		if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
+		if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != want {
 			fail(w, http.StatusUnsupportedMediaType, "", "HTTP 415 Unsupported Media Type")
 			return nil, false
 		}

@@ -22,10 +22,17 @@ const (
 	ScopeOwnersRead    = "crm.objects.owners.read"
 	ScopeSchemasRead   = "crm.schemas.contacts.read"
 	ScopeSchemasWrite  = "crm.schemas.contacts.write"
+	ScopeCompaniesRead = "crm.objects.companies.read"
+	ScopeDealsRead     = "crm.objects.deals.read"
+	ScopeDealsWrite    = "crm.objects.deals.write"
+	ScopeTickets       = "tickets"
+	ScopeFiles         = "files"
+	ScopeTranscripts   = "crm.extensions_calling_transcripts.write"
 )
 
 // AllScopes are all scopes that the fake knows.
-var AllScopes = []string{ScopeContactsRead, ScopeContactsWrite, ScopeOwnersRead, ScopeSchemasRead, ScopeSchemasWrite}
+var AllScopes = []string{ScopeContactsRead, ScopeContactsWrite, ScopeOwnersRead, ScopeSchemasRead, ScopeSchemasWrite,
+	ScopeCompaniesRead, ScopeDealsRead, ScopeDealsWrite, ScopeTickets, ScopeFiles, ScopeTranscripts}
 
 // Options configure an account.
 type Options struct {
@@ -42,6 +49,10 @@ type Options struct {
 	PerDay int
 	// Owners are e-mails of users; nil means agent1@example.com to agent5@example.com.
 	Owners []string
+	// ClientID and ClientSecret are those of the one app that may connect by OAuth; empty means "fake-client" and "fake-secret".
+	ClientID, ClientSecret string
+	// TokenLife is how long an access token of OAuth lives; zero means 30 minutes.
+	TokenLife time.Duration
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -55,10 +66,11 @@ type Fake struct {
 	mu       sync.RWMutex
 	data     data
 	byUnique map[string]map[string]*object // "calls/name" -> value -> the record that has it
-	byDigits map[string][]*object          // last digits of phone numbers -> contacts
+	byDigits map[string][]*object          // "contacts/" and last digits of phone numbers -> records
 	links    map[Link]bool
-	// contactsOf has the ids of the contacts of each call.
-	contactsOf map[string][]string
+	// linksOf has the links of each record, by "calls/id", from either end.
+	linksOf map[string][]Link
+	oauth   oauth
 
 	meter  meter
 	faults faults
@@ -72,6 +84,10 @@ type data struct {
 	Groups     map[string]map[string]groupEntry `json:"groups"`
 	Links      []Link                           `json:"links"`
 	Owners     []Owner                          `json:"owners"`
+	Files      []*File                          `json:"files,omitempty"`
+	// Merged has, for the id of a record that was merged, the id of what came of it.
+	Merged      map[string]string `json:"merged,omitempty"`
+	Transcripts []*Transcript     `json:"transcripts,omitempty"`
 }
 
 // New makes an account with HubSpot's default properties.
@@ -93,13 +109,11 @@ func New(o Options) *Fake {
 			o.Owners = append(o.Owners, fmt.Sprintf("agent%d@example.com", i+1))
 		}
 	}
+	o.ClientID, o.ClientSecret = orDefault(o.ClientID, "fake-client"), orDefault(o.ClientSecret, "fake-secret")
+	o.TokenLife = orDefault(o.TokenLife, 30*time.Minute)
 	f := &Fake{opt: o}
-	f.data = data{
-		NextID:     10001,
-		Objects:    map[string]map[string]*object{"calls": {}, "contacts": {}},
-		Properties: defaultProperties(),
-		Groups:     map[string]map[string]groupEntry{"calls": {"call_information": {}, "engagement": {}}, "contacts": {"contactinformation": {}}},
-	}
+	f.data = data{NextID: 10001, Objects: map[string]map[string]*object{}, Properties: map[string]map[string]*Property{}, Groups: map[string]map[string]groupEntry{}}
+	f.data.complete()
 	for _, email := range o.Owners {
 		f.addOwner(email)
 	}
@@ -114,6 +128,24 @@ func orDefault[T comparable](v, d T) T {
 		return d
 	}
 	return v
+}
+
+// complete adds what is not there yet, such as the objects that a file saved by an older fake lacks.
+func (d *data) complete() {
+	for kind, props := range defaultProperties() {
+		if d.Objects[kind] == nil {
+			d.Objects[kind] = map[string]*object{}
+		}
+		if d.Properties[kind] == nil {
+			d.Properties[kind] = props
+		}
+		if d.Groups[kind] == nil {
+			d.Groups[kind] = map[string]groupEntry{typeNames[kind].group: {}}
+		}
+	}
+	if d.Merged == nil {
+		d.Merged = map[string]string{}
+	}
 }
 
 // Owner is a user of the account.
@@ -131,6 +163,14 @@ func (f *Fake) AddOwner(email string) string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.addOwner(email)
+}
+
+// AddFormerOwner adds a user who has left.
+func (f *Fake) AddFormerOwner(email string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.addOwner(email)
+	f.data.Owners[len(f.data.Owners)-1].Archived = true
 }
 
 func (f *Fake) addOwner(email string) string {
@@ -151,6 +191,7 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.admin.ServeHTTP(w, r)
 		return
 	}
+	r.URL.Path, r.URL.RawPath = canonical(r.URL.Path), ""
 	w.Header().Set("Content-Type", "application/json;charset=utf-8")
 	_, route := f.mux.Handler(r)
 	status := 0
@@ -182,7 +223,7 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	rec := &recorder{header: w.Header(), status: http.StatusOK}
-	if f.allowed(rec, r) {
+	if strings.HasPrefix(r.URL.Path, "/oauth/") || f.allowed(rec, r) {
 		f.mux.ServeHTTP(rec, r)
 	}
 	switch fault.kind {
@@ -228,17 +269,29 @@ func (r *recorder) Write(p []byte) (int, error) { return r.body.Write(p) }
 // allowed checks token and limits. The endpoints check scopes.
 func (f *Fake) allowed(w http.ResponseWriter, r *http.Request) bool {
 	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if _, known := f.opt.Tokens[token]; !ok || !known {
+	switch _, known := f.scopes(token); {
+	case ok && !known && f.oauth.ended(token):
+		fail(w, http.StatusUnauthorized, "EXPIRED_AUTHENTICATION", "The OAuth token used to make this call expired")
+		return false
+	case !ok || !known:
 		fail(w, http.StatusUnauthorized, "INVALID_AUTHENTICATION", "Authentication credentials not found. This API supports OAuth 2.0 authentication and you can find more details at https://developers.hubspot.com/docs/methods/auth/oauth-overview")
 		return false
 	}
 	return f.withinLimits(w, r)
 }
 
+// scopes are what a token may do; nil means everything.
+func (f *Fake) scopes(token string) ([]string, bool) {
+	if scopes, ok := f.opt.Tokens[token]; ok {
+		return scopes, true
+	}
+	return f.oauth.scopes(token, f.opt.Now())
+}
+
 // scoped lets a request through whose token has the scope.
 func (f *Fake) scoped(scope string, h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		have := f.opt.Tokens[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
+		have, _ := f.scopes(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))
 		if have != nil && !slices.Contains(have, scope) {
 			answer(w, http.StatusForbidden, map[string]any{
 				"status": "error", "category": "MISSING_SCOPES", "correlationId": correlationID(),
@@ -255,16 +308,20 @@ func (f *Fake) scoped(scope string, h http.HandlerFunc) http.HandlerFunc {
 
 func (f *Fake) routes() {
 	m := http.NewServeMux()
-	for _, o := range []string{"calls", "contacts"} {
+	for o, names := range typeNames {
 		base := "/crm/v3/objects/" + o
-		m.HandleFunc("GET "+base, f.scoped(ScopeContactsRead, f.list(o)))
-		m.HandleFunc("POST "+base, f.scoped(ScopeContactsWrite, f.create(o)))
-		m.HandleFunc("GET "+base+"/{id}", f.scoped(ScopeContactsRead, f.read(o)))
-		m.HandleFunc("PATCH "+base+"/{id}", f.scoped(ScopeContactsWrite, f.update(o)))
-		m.HandleFunc("DELETE "+base+"/{id}", f.scoped(ScopeContactsWrite, f.archive(o)))
-		m.HandleFunc("POST "+base+"/batch/upsert", f.scoped(ScopeContactsWrite, f.batchUpsert(o)))
-		m.HandleFunc("POST "+base+"/batch/read", f.scoped(ScopeContactsRead, f.batchRead(o)))
-		m.HandleFunc("POST "+base+"/search", f.scoped(ScopeContactsRead, f.search(o)))
+		m.HandleFunc("GET "+base, f.scoped(names.read, f.list(o)))
+		m.HandleFunc("POST "+base, f.scoped(names.write, f.create(o)))
+		m.HandleFunc("GET "+base+"/{id}", f.scoped(names.read, f.read(o)))
+		m.HandleFunc("PATCH "+base+"/{id}", f.scoped(names.write, f.update(o)))
+		m.HandleFunc("DELETE "+base+"/{id}", f.scoped(names.write, f.archive(o)))
+		m.HandleFunc("POST "+base+"/batch/upsert", f.scoped(names.write, f.batchUpsert(o)))
+		m.HandleFunc("POST "+base+"/batch/update", f.scoped(names.write, f.batchUpdate(o)))
+		m.HandleFunc("POST "+base+"/batch/read", f.scoped(names.read, f.batchRead(o)))
+		m.HandleFunc("POST "+base+"/search", f.scoped(names.read, f.search(o)))
+		if o == "contacts" || o == "companies" {
+			m.HandleFunc("POST "+base+"/merge", f.scoped(names.write, f.merge(o)))
+		}
 		props := "/crm/v3/properties/" + o
 		m.HandleFunc("GET "+props, f.scoped(ScopeSchemasRead, f.listProperties(o)))
 		m.HandleFunc("POST "+props, f.scoped(ScopeSchemasWrite, f.createProperty(o)))
@@ -275,6 +332,15 @@ func (f *Fake) routes() {
 	}
 	m.HandleFunc("PUT /crm/v4/objects/{from}/{fromID}/associations/default/{to}/{toID}", f.scoped(ScopeContactsWrite, f.associate))
 	m.HandleFunc("GET /crm/v4/objects/{from}/{fromID}/associations/{to}", f.scoped(ScopeContactsRead, f.listAssociations))
+	m.HandleFunc("POST /crm/v4/associations/{from}/{to}/batch/read", f.scoped(ScopeContactsRead, f.batchAssociations))
+	m.HandleFunc("POST /crm/v4/associations/{from}/{to}/batch/associate/default", f.scoped(ScopeContactsWrite, f.batchAssociate))
+	m.HandleFunc("POST /files/v3/files", f.scoped(ScopeFiles, f.uploadFile))
+	m.HandleFunc("GET /files/v3/files/search", f.scoped(ScopeFiles, f.searchFiles))
+	m.HandleFunc("POST /crm/v3/extensions/calling/transcripts", f.scoped(ScopeTranscripts, f.createTranscript))
+	m.HandleFunc("GET /crm/v3/extensions/calling/transcripts/{id}", f.scoped(ScopeTranscripts, f.readTranscript))
+	m.HandleFunc("DELETE /crm/v3/extensions/calling/transcripts/{id}", f.scoped(ScopeTranscripts, f.deleteTranscript))
+	m.HandleFunc("GET /oauth/authorize", f.authorize)
+	m.HandleFunc("POST /oauth/v3/token", f.token)
 	m.HandleFunc("GET /crm/v3/owners", f.scoped(ScopeOwnersRead, f.listOwners))
 	m.HandleFunc("GET /crm/v3/owners/{$}", f.scoped(ScopeOwnersRead, f.listOwners))
 	m.HandleFunc("GET /crm/v3/owners/{id}", f.scoped(ScopeOwnersRead, f.readOwner))

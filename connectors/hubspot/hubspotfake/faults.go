@@ -81,7 +81,8 @@ func (f *Fake) FaultCounts() map[Fault]int {
 
 // isWrite tells whether a request changes records or associations.
 func isWrite(r *http.Request) bool {
-	return r.Method != http.MethodGet && strings.Contains(r.URL.Path, "/objects/") && !isSearch(r) && !strings.HasSuffix(r.URL.Path, "/batch/read")
+	return r.Method != http.MethodGet && (strings.Contains(r.URL.Path, "/objects/") || strings.Contains(r.URL.Path, "/associations/") || strings.HasPrefix(r.URL.Path, "/files/")) &&
+		!isSearch(r) && !strings.HasSuffix(r.URL.Path, "/batch/read")
 }
 
 func (x *faults) pick(r *http.Request, body []byte) picked {

@@ -28,12 +28,31 @@ type object struct {
 func (o *object) archived() bool { return !o.ArchivedAt.IsZero() }
 
 // typeNames are the names in HubSpot's texts.
-var typeNames = map[string]struct{ id, legacy, label string }{
-	"calls": {"0-48", "CALL", "Call"}, "contacts": {"0-1", "CONTACT", "Contact"},
+var typeNames = map[string]struct{ id, legacy, label, group, read, write string }{
+	"calls":          {"0-48", "CALL", "Call", "call_information", ScopeContactsRead, ScopeContactsWrite},
+	"contacts":       {"0-1", "CONTACT", "Contact", "contactinformation", ScopeContactsRead, ScopeContactsWrite},
+	"companies":      {"0-2", "COMPANY", "Company", "companyinformation", ScopeCompaniesRead, ScopeCompaniesRead},
+	"0-3":            {"0-3", "DEAL", "Deal", "dealinformation", ScopeDealsRead, ScopeDealsWrite},
+	"tickets":        {"0-5", "TICKET", "Ticket", "ticketinformation", ScopeTickets, ScopeTickets},
+	"tasks":          {"0-27", "TASK", "Task", "task", ScopeContactsRead, ScopeContactsWrite},
+	"notes":          {"0-46", "NOTE", "Note", "notes", ScopeContactsRead, ScopeContactsWrite},
+	"communications": {"0-18", "COMMUNICATION", "Communication", "communications", ScopeContactsRead, ScopeContactsWrite},
 }
 
-// put creates a record (o is nil) or changes one. It checks everything before it changes anything. f.mu is held.
-func (f *Fake) put(kind string, o *object, props map[string]string) (*object, *apiError) {
+// requiredProps are those without which no record is made.
+var requiredProps = map[string][]string{
+	"calls": {"hs_timestamp"}, "notes": {"hs_timestamp"}, "tasks": {"hs_timestamp"},
+	"communications": {"hs_timestamp", "hs_communication_channel_type", "hs_communication_logged_from"},
+	"tickets":        {"subject", "hs_pipeline_stage"}, "0-3": {"dealname", "dealstage"},
+}
+
+// checkProps refuses properties that are not there and values that they cannot have.
+func (f *Fake) checkProps(kind string, props map[string]string) *apiError {
+	_, e := f.checked(kind, props)
+	return e
+}
+
+func (f *Fake) checked(kind string, props map[string]string) (map[string]string, *apiError) {
 	defs := f.data.Properties[kind]
 	kept := make(map[string]string, len(props))
 	var faults []valueFault
@@ -53,9 +72,20 @@ func (f *Fake) put(kind string, o *object, props map[string]string) (*object, *a
 	if len(faults) > 0 {
 		return nil, invalidValue(faults)
 	}
-	if o == nil && kind == "calls" && kept["hs_timestamp"] == "" {
-		return nil, &apiError{status: http.StatusBadRequest, category: "VALIDATION_ERROR", code: "REQUIRED_FIELD", inField: "hs_timestamp",
-			message: "Error creating CALL. Some required properties were not set."}
+	return kept, nil
+}
+
+// put creates a record (o is nil) or changes one. It checks everything before it changes anything. f.mu is held.
+func (f *Fake) put(kind string, o *object, props map[string]string) (*object, *apiError) {
+	kept, e := f.checked(kind, props)
+	if e != nil {
+		return nil, e
+	}
+	for _, name := range requiredProps[kind] {
+		if o == nil && kept[name] == "" {
+			return nil, &apiError{status: http.StatusBadRequest, category: "VALIDATION_ERROR", code: "REQUIRED_FIELD", inField: name,
+				message: fmt.Sprintf("Error creating %s. Some required properties were not set.", typeNames[kind].legacy)}
+		}
 	}
 	for name, v := range kept {
 		holder := f.holder(kind, name, v)
@@ -105,7 +135,13 @@ func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z
 
 // derive fills the properties that HubSpot calculates from phone numbers: digits without the country code.
 func derive(kind string, props map[string]string) {
-	if kind != "contacts" {
+	switch kind {
+	case "0-3":
+		closed := props["dealstage"] == "closedwon" || props["dealstage"] == "closedlost"
+		props["hs_is_closed"] = strconv.FormatBool(closed)
+		return
+	case "contacts", "companies":
+	default:
 		return
 	}
 	for from, to := range map[string]string{"phone": "phone_number", "mobilephone": "mobile_number"} {
@@ -155,9 +191,10 @@ func (f *Fake) index(kind string, o *object) {
 			f.byUnique[key][v] = o
 		}
 	}
-	if kind == "contacts" {
+	if kind == "contacts" || kind == "companies" {
 		for _, name := range phoneProperties {
-			if d := lastDigits(o.Props[name]); d != "" && !slices.Contains(f.byDigits[d], o) {
+			d := kind + "/" + lastDigits(o.Props[name])
+			if d != kind+"/" && !slices.Contains(f.byDigits[d], o) {
 				f.byDigits[d] = append(f.byDigits[d], o)
 			}
 		}
@@ -181,7 +218,7 @@ func (f *Fake) reindex() {
 			f.index(kind, o)
 		}
 	}
-	f.links, f.contactsOf = map[Link]bool{}, map[string][]string{}
+	f.links, f.linksOf = map[Link]bool{}, map[string][]Link{}
 	saved := f.data.Links
 	f.data.Links = nil
 	for _, l := range saved {
@@ -203,6 +240,9 @@ func (f *Fake) resolve(kind, id, idProperty string) (*object, *apiError) {
 			return o, nil
 		}
 		return nil, notFound(kind, id)
+	}
+	for now, merged := f.data.Merged[kind+"/"+id]; merged; now, merged = f.data.Merged[kind+"/"+id] {
+		id = now
 	}
 	if o := f.data.Objects[kind][id]; o != nil && !o.archived() {
 		return o, nil
@@ -262,21 +302,26 @@ func (f *Fake) create(kind string) http.HandlerFunc {
 		}
 		f.mu.Lock()
 		defer f.mu.Unlock()
+		var ends []Link
 		for _, a := range *in.Associations {
-			// 194 is call to contact; the fake knows no other association.
-			ok := kind == "calls" && len(a.Types) == 1 && a.Types[0].Category == "HUBSPOT_DEFINED" && a.Types[0].TypeID == 194
-			if _, e := f.resolve("contacts", a.To.ID, ""); e != nil || !ok {
+			to := ""
+			if len(a.Types) == 1 && a.Types[0].Category == "HUBSPOT_DEFINED" {
+				to = associationTypes[kind][a.Types[0].TypeID]
+			}
+			if _, e := f.resolve(to, a.To.ID, ""); to == "" || e != nil {
 				invalid("One or more associations are not valid: " + a.To.ID).write(w)
 				return
 			}
+			ends = append(ends, Link{kind, "", to, a.To.ID})
 		}
 		o, e := f.put(kind, nil, in.Properties)
 		if e != nil {
 			e.write(w)
 			return
 		}
-		for _, a := range *in.Associations {
-			f.link(Link{kind, o.ID, "contacts", a.To.ID})
+		for _, l := range ends {
+			l.FromID = o.ID
+			f.link(l)
 		}
 		answer(w, http.StatusCreated, render(o, nil, true))
 	}

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
+	"unicode/utf16"
 )
 
 // Property is the definition of a property, as the API shows it.
@@ -72,10 +72,13 @@ func options(values ...string) []Option {
 }
 
 func defaultProperties() map[string]map[string]*Property {
-	out := map[string]map[string]*Property{"calls": {}, "contacts": {}}
+	out := map[string]map[string]*Property{}
+	for kind := range typeNames {
+		out[kind] = map[string]*Property{}
+	}
 	add := func(object, name, kind, fieldType string, opts []Option, readOnly bool) *Property {
 		p := &Property{Name: name, Label: name, Type: kind, FieldType: fieldType, Options: opts, HubSpotDefined: true,
-			GroupName: map[string]string{"calls": "call_information", "contacts": "contactinformation"}[object]}
+			GroupName: typeNames[object].group}
 		if p.Options == nil {
 			p.Options = []Option{}
 		}
@@ -111,12 +114,49 @@ func defaultProperties() map[string]map[string]*Property {
 	for _, name := range []string{"hs_calculated_phone_number", "hs_calculated_mobile_number", "hs_searchable_calculated_phone_number", "hs_searchable_calculated_mobile_number"} {
 		add("contacts", name, "string", "text", nil, true).Calculated = true
 	}
+	otherProperties(add)
 	for object := range out {
 		add(object, "hs_object_id", "number", "number", nil, true)
 		add(object, "hs_createdate", "datetime", "date", nil, true)
 		add(object, "hs_lastmodifieddate", "datetime", "date", nil, true)
 	}
 	return out
+}
+
+// otherProperties are those of the objects beside calls and contacts.
+func otherProperties(add func(object, name, kind, fieldType string, opts []Option, readOnly bool) *Property) {
+	for _, name := range []string{"name", "domain", "phone", "city", "country"} {
+		add("companies", name, "string", "text", nil, false)
+	}
+	for _, name := range []string{"hs_calculated_phone_number", "hs_searchable_calculated_phone_number"} {
+		add("companies", name, "string", "text", nil, true).Calculated = true
+	}
+	add("0-3", "dealname", "string", "text", nil, false)
+	add("0-3", "amount", "number", "number", nil, false)
+	add("0-3", "pipeline", "enumeration", "select", options("default"), false)
+	add("0-3", "dealstage", "enumeration", "radio", options("appointmentscheduled", "qualifiedtobuy", "presentationscheduled", "decisionmakerboughtin", "contractsent", "closedwon", "closedlost"), false)
+	add("0-3", "hs_is_closed", "enumeration", "booleancheckbox", options("true", "false"), true)
+	add("0-3", "hs_next_step", "string", "textarea", nil, false)
+	add("tickets", "subject", "string", "text", nil, false)
+	add("tickets", "content", "string", "textarea", nil, false)
+	add("tickets", "hs_pipeline", "enumeration", "select", options("0"), false)
+	add("tickets", "hs_pipeline_stage", "enumeration", "radio", options("1", "2", "3", "4"), false)
+	add("tickets", "hs_ticket_priority", "enumeration", "select", options("LOW", "MEDIUM", "HIGH", "URGENT"), false)
+	add("tickets", "source_type", "enumeration", "select", options("CHAT", "EMAIL", "FORM", "PHONE"), false)
+	for object, body := range map[string]string{"notes": "hs_note_body", "tasks": "hs_task_body", "communications": "hs_communication_body"} {
+		add(object, body, "string", "html", nil, false)
+		add(object, "hs_timestamp", "datetime", "date", nil, false)
+		add(object, "hs_attachment_ids", "string", "text", nil, false)
+	}
+	add("tasks", "hs_task_subject", "string", "text", nil, false)
+	add("tasks", "hs_task_status", "enumeration", "select", options("NOT_STARTED", "IN_PROGRESS", "WAITING", "DEFERRED", "COMPLETED"), false)
+	add("tasks", "hs_task_priority", "enumeration", "select", options("NONE", "LOW", "MEDIUM", "HIGH"), false)
+	add("tasks", "hs_task_type", "enumeration", "select", options("CALL", "EMAIL", "TODO", "LINKED_IN", "MEETING"), false)
+	add("communications", "hs_communication_channel_type", "enumeration", "select", options("SMS", "WHATS_APP", "LINKEDIN_MESSAGE"), false)
+	add("communications", "hs_communication_logged_from", "enumeration", "select", options("CRM"), false)
+	for _, object := range []string{"companies", "0-3", "tickets", "notes", "tasks", "communications"} {
+		add(object, "hubspot_owner_id", "enumeration", "select", nil, false).Owner = true
+	}
 }
 
 // checkValue refuses a value that the property cannot have and returns the form in which it is kept.
@@ -135,7 +175,7 @@ func (f *Fake) checkValue(p *Property, v string) (string, *valueFault) {
 	}
 	switch p.Type {
 	case "string":
-		if utf8.RuneCountInString(v) > maxText {
+		if len(utf16.Encode([]rune(v))) > maxText {
 			return bad("INVALID_STRING_LENGTH", fmt.Sprintf("the value has more than %d characters", maxText))
 		}
 		if p.Name == "email" {

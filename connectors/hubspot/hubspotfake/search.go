@@ -151,7 +151,7 @@ func (f *Fake) matches(kind string, groups []searchGroup) []*object {
 	}
 	for _, g := range groups {
 		if d := phoneDigits(g); d != "" {
-			for _, o := range f.byDigits[d] {
+			for _, o := range f.byDigits[kind+"/"+d] {
 				try(o, g)
 			}
 			continue

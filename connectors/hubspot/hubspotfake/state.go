@@ -30,8 +30,11 @@ type State struct {
 	Calls        []Record `json:"calls,omitempty"`
 	Contacts     []Record `json:"contacts,omitempty"`
 	Associations []Link   `json:"associations,omitempty"`
-	Counts       Counts   `json:"counts"`
-	Doubled      Doubled  `json:"doubled"`
+	// Records are the other records by HubSpot's name of their object: companies, 0-3 (deals), tickets, tasks, notes and
+	// communications.
+	Records map[string][]Record `json:"records,omitempty"`
+	Counts  Counts              `json:"counts"`
+	Doubled Doubled             `json:"doubled"`
 	// Requests are counted by route and status; status 0 is an answer that was never sent.
 	Requests map[string]map[string]int `json:"requests"`
 	Faults   map[Fault]int             `json:"faults"`
@@ -45,6 +48,9 @@ type Counts struct {
 	ArchivedCalls    int `json:"archived_calls"`
 	ArchivedContacts int `json:"archived_contacts"`
 	CallsWithoutKey  int `json:"calls_without_key"`
+	// Records counts the living records of the other objects, Files those of the file manager.
+	Records map[string]int `json:"records,omitempty"`
+	Files   int            `json:"files,omitempty"`
 }
 
 // Doubled has what is there more than once, and how often.
@@ -61,6 +67,7 @@ type Doubled struct {
 const (
 	callKey    = "callsync_call_id"
 	contactKey = "callsync_contact_key"
+	recordKey  = "callsync_record_key"
 )
 
 // State shows what is in the account; with records false only the figures.
@@ -82,7 +89,7 @@ func (f *Fake) State(records bool) State {
 			byTime[p["hs_timestamp"]+" "+p["hs_call_direction"]+" "+p["hs_call_from_number"]+" "+p["hs_call_to_number"]]++
 		}
 		if records {
-			s.Calls = append(s.Calls, show(o, f.contactsOf[o.ID]))
+			s.Calls = append(s.Calls, show(o, f.linked("calls", o.ID, "contacts")))
 		}
 	}
 	for _, o := range f.sorted("contacts") {
@@ -98,7 +105,21 @@ func (f *Fake) State(records bool) State {
 			s.Contacts = append(s.Contacts, show(o, nil))
 		}
 	}
-	s.Counts.Associations = len(f.data.Links)
+	s.Counts.Associations, s.Counts.Files = len(f.data.Links), len(f.data.Files)
+	s.Records, s.Counts.Records = map[string][]Record{}, map[string]int{}
+	for kind := range typeNames {
+		if kind == "calls" || kind == "contacts" {
+			continue
+		}
+		for _, o := range f.sorted(kind) {
+			if !o.archived() {
+				s.Counts.Records[kind]++
+			}
+			if records {
+				s.Records[kind] = append(s.Records[kind], show(o, f.linked(kind, o.ID, "contacts")))
+			}
+		}
+	}
 	if records {
 		s.Associations = append(s.Associations, f.data.Links...)
 	}
@@ -141,14 +162,136 @@ func (f *Fake) CallByKey(key string) (Record, bool) {
 	if o == nil {
 		return Record{}, false
 	}
-	return show(o, f.contactsOf[o.ID]), true
+	return show(o, f.linked("calls", o.ID, "contacts")), true
+}
+
+// RecordsByKey are the living tasks, notes, tickets or communications with callsync's key.
+func (f *Fake) RecordsByKey(kind, key string) []Record {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	var out []Record
+	for _, o := range f.sorted(kind) {
+		if !o.archived() && o.Props[recordKey] == key {
+			out = append(out, show(o, f.linked(kind, o.ID, "contacts")))
+		}
+	}
+	return out
+}
+
+// Linked are the ids of the records of an object to that a record is tied to.
+func (f *Fake) Linked(kind, id, to string) []string {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.linked(kind, id, to)
+}
+
+// Record is a living record.
+func (f *Fake) Record(kind, id string) (Record, bool) {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	o, e := f.resolve(kind, id, "")
+	if e != nil {
+		return Record{}, false
+	}
+	return show(o, f.linked(kind, o.ID, "contacts")), true
+}
+
+// Link ties two records, as a person would.
+func (f *Fake) Link(l Link) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.link(l)
+}
+
+// Unlink takes a record away from all others of an object.
+func (f *Fake) Unlink(kind, id, to string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.data.Links = slices.DeleteFunc(f.data.Links, func(l Link) bool {
+		return l.FromObject == kind && l.FromID == id && l.ToObject == to || l.ToObject == kind && l.ToID == id && l.FromObject == to
+	})
+	f.reindex()
+}
+
+// Merge makes one record of two, as a person would: a new one, to which the ids of both lead. It has the properties of
+// winner, and of loser what winner lacks.
+func (f *Fake) Merge(kind, loser, winner string) (string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	o, e := f.mergeRecords(kind, loser, winner)
+	if e != nil {
+		return "", errors.New(e.message)
+	}
+	return o.ID, nil
+}
+
+func (f *Fake) mergeRecords(kind, loser, winner string) (*object, *apiError) {
+	a, e := f.resolve(kind, winner, "")
+	if e != nil {
+		return nil, e
+	}
+	b, e := f.resolve(kind, loser, "")
+	if e != nil {
+		return nil, e
+	}
+	props := map[string]string{}
+	for _, from := range []*object{b, a} {
+		for name, v := range from.Props {
+			if def := f.data.Properties[kind][name]; def != nil && !def.ModificationMetadata.ReadOnlyValue && !def.Calculated {
+				props[name] = v
+			}
+		}
+		f.unindex(kind, from)
+		from.ArchivedAt = f.opt.Now().UTC()
+	}
+	o, e := f.put(kind, nil, props)
+	if e != nil {
+		return nil, e
+	}
+	for _, from := range []*object{a, b} {
+		for _, l := range slices.Clone(f.linksOf[kind+"/"+from.ID]) {
+			f.link(Link{kind, o.ID, l.ToObject, l.ToID})
+		}
+		f.data.Merged[kind+"/"+from.ID] = o.ID
+	}
+	return o, nil
+}
+
+func (f *Fake) merge(kind string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var in struct {
+			PrimaryObjectID string `json:"primaryObjectId"`
+			ObjectIDToMerge string `json:"objectIdToMerge"`
+		}
+		if !decode(w, r, &in) {
+			return
+		}
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		o, e := f.mergeRecords(kind, in.ObjectIDToMerge, in.PrimaryObjectID)
+		if e != nil {
+			e.write(w)
+			return
+		}
+		answer(w, http.StatusOK, render(o, nil, true))
+	}
+}
+
+// SetLag changes how long a change stays invisible to the search; zero or less means that it does not.
+func (f *Fake) SetLag(d time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.opt.SearchLag = max(d, 0)
 }
 
 // AddContact puts a contact into the account, past the search's lag, and returns its id.
-func (f *Fake) AddContact(props map[string]string) (string, error) {
+func (f *Fake) AddContact(props map[string]string) (string, error) { return f.Add("contacts", props) }
+
+// Add is AddContact for any object, by HubSpot's name for it (deals are 0-3).
+func (f *Fake) Add(kind string, props map[string]string) (string, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	o, e := f.put("contacts", nil, props)
+	o, e := f.put(kind, nil, props)
 	if e != nil {
 		return "", errors.New(e.message)
 	}
@@ -214,6 +357,9 @@ func (f *Fake) Load(path string) error {
 	}
 	if err == nil && (d.Objects["calls"] == nil || d.Objects["contacts"] == nil || d.Properties["calls"] == nil || d.Groups["calls"] == nil) {
 		err = errors.New("not an account that was saved")
+	}
+	if err == nil {
+		d.complete()
 	}
 	if err != nil {
 		return fmt.Errorf("hubspotfake: load %s: %w", path, err)
