@@ -66,9 +66,20 @@ func (d *Directory) decode(ctx context.Context, r *records.Receipt) records.Verd
 			return records.Verdict{State: records.ReceiptRejected, Reason: reasonBadSignature}
 		}
 	}
-	v := readEvents(f, req)
+	v, unknown := readEvents(f, req)
 	mark(req.Header, v.Events)
+	if len(v.Events) > 0 && req.Header.Get(telephony.TestHeader) == "" {
+		d.drift.note(f, r, f.triggerOf(r.HookEvent, v.Events[0].Kind), unknown)
+	}
 	return v
+}
+
+// triggerOf names the kind of request: the event of its hook URL if there is such a hook, else what was read.
+func (f *feed) triggerOf(event string, k call.Kind) string {
+	if f.hooks[event] {
+		return event
+	}
+	return string(k)
 }
 
 func quarantined(reason string, err error) records.Verdict {
@@ -88,8 +99,8 @@ func clip(s string) string {
 }
 
 // readEvents lets the provider decode a request and checks what it made of it. A decoder that panics harms this receipt
-// alone.
-func readEvents(f *feed, req telephony.Request) (v records.Verdict) {
+// alone. unknown are the fields that the provider does not know.
+func readEvents(f *feed, req telephony.Request) (v records.Verdict, unknown []telephony.Unknown) {
 	defer func() {
 		if p := recover(); p != nil {
 			// The panic's own text may quote the payload; the stack does not.
@@ -101,22 +112,22 @@ func readEvents(f *feed, req telephony.Request) (v records.Verdict) {
 	var unreadable *telephony.UnreadableError
 	switch {
 	case errors.As(err, &unreadable):
-		return quarantined(unreadable.Public, err)
+		return quarantined(unreadable.Public, err), nil
 	case err != nil:
-		return quarantined("callsync could not read this request. The request is kept; replay it after an update of callsync.", err)
+		return quarantined("callsync could not read this request. The request is kept; replay it after an update of callsync.", err), nil
 	case len(d.Events) == 0:
 		if d.Ignored == "" {
 			d.Ignored = "The request says nothing about a call, a message or a form."
 		}
-		return records.Verdict{State: records.ReceiptIgnored, Reason: d.Ignored}
+		return records.Verdict{State: records.ReceiptIgnored, Reason: d.Ignored}, nil
 	case len(d.Events) > maxEvents:
-		return quarantined("The request speaks of too much at once.", fmt.Errorf("%d events", len(d.Events)))
+		return quarantined("The request speaks of too much at once.", fmt.Errorf("%d events", len(d.Events))), nil
 	}
 	names := map[call.Alias]bool{}
 	for i := range d.Events {
 		e := &d.Events[i]
 		if v, ok := checkEvent(e, f); !ok {
-			return v
+			return v, nil
 		}
 		names[call.Alias{Value: e.ProviderID}] = true
 		for _, a := range e.Aliases {
@@ -124,9 +135,9 @@ func readEvents(f *feed, req telephony.Request) (v records.Verdict) {
 		}
 	}
 	if len(names) > maxNames {
-		return quarantined("The request speaks of too many calls at once.", fmt.Errorf("%d names", len(names)))
+		return quarantined("The request speaks of too many calls at once.", fmt.Errorf("%d names", len(names))), nil
 	}
-	return records.Verdict{State: records.ReceiptApplied, Events: d.Events}
+	return records.Verdict{State: records.ReceiptApplied, Events: d.Events}, d.Unknown
 }
 
 // checkEvent makes an event fit to be stored, or says why it is not.

@@ -31,6 +31,7 @@ type Directory struct {
 	byToken    *cache[[sha256.Size]byte, *feed]
 	byID       *cache[sourceKey, *feed]
 	ownNumbers *cache[string, []string]
+	drift      *drift
 }
 
 type sourceKey struct{ workspace, id string }
@@ -42,11 +43,12 @@ type feed struct {
 	settings telephony.Settings
 	expects  call.Expectations
 	signs    bool
+	hooks    map[string]bool // events of hook URLs
 }
 
 // NewDirectory makes an empty directory over store.
 func NewDirectory(store Sources, providers telephony.Registry) *Directory {
-	d := &Directory{store: store, providers: providers}
+	d := &Directory{store: store, providers: providers, drift: newDrift()}
 	d.byToken = newCache(func(ctx context.Context, hash [sha256.Size]byte) (*feed, error) {
 		s, err := store.SourceByToken(ctx, hash[:])
 		return d.feed(ctx, s, err)
@@ -82,6 +84,10 @@ func (d *Directory) feed(ctx context.Context, s records.Source, err error) (f *f
 	info := f.provider.Info()
 	f.settings = telephony.SettingsOf(info, s, numbers)
 	f.expects = telephony.ExpectationsOf(info, s.Config)
+	f.hooks = make(map[string]bool, len(info.Hooks))
+	for _, h := range info.Hooks {
+		f.hooks[h.Event] = true
+	}
 	defer func() {
 		// A provider that panics on the settings of one source must not take the process down.
 		if p := recover(); p != nil {

@@ -60,7 +60,11 @@ func (testPhone) Decode(r telephony.Request, s telephony.Settings) (telephony.De
 	if err := json.Unmarshal(r.Body, &e); err != nil {
 		return telephony.Decoded{}, &telephony.UnreadableError{Where: "body", Public: "The body is not JSON.", Err: errors.New("not JSON")}
 	}
-	return telephony.Decoded{Events: e}, nil
+	out := telephony.Decoded{Events: e}
+	for _, path := range r.Header["X-Unknown"] {
+		out.Unknown = append(out.Unknown, telephony.Unknown{Path: path, Type: "text"})
+	}
+	return out, nil
 }
 
 func (testPhone) Reply(telephony.Request) telephony.Reply {

@@ -20,6 +20,8 @@ type RelayStore interface {
 	// Requeue puts a stored receipt into the inbox again; records.ErrNotFound.
 	Requeue(ctx context.Context, workspaceID, receiptID string) error
 	InboxDepth(ctx context.Context) (int64, time.Time, error)
+	// RecordFields keeps sightings of fields that providers do not know.
+	RecordFields(ctx context.Context, all []records.FieldSighting) error
 
 	ClaimUnsignalled(ctx context.Context, limit int, lease time.Duration) ([]records.PendingCall, error)
 	// PendingCall reads an ended call; records.ErrNotFound.
@@ -178,7 +180,15 @@ func (r *Relay) applyRound(ctx context.Context) (more bool, err error) {
 	if done.Claimed > 0 {
 		r.metrics.applySeconds.Observe(time.Since(start).Seconds())
 	}
+	r.recordFields(ctx)
 	return done.Claimed >= r.opts.Batch, nil
+}
+
+// recordFields tells the store of unknown fields. Receipts are more important: they do not wait for it when it fails.
+func (r *Relay) recordFields(ctx context.Context) {
+	if err := r.dir.drift.flush(ctx, r.store); err != nil && ctx.Err() == nil {
+		r.log.Warn("the relay could not record unknown fields; it tries again", "error", err)
+	}
 }
 
 func (r *Relay) count(done records.Applied) {
@@ -205,6 +215,7 @@ func (r *Relay) Replay(ctx context.Context, workspaceID, receiptID string) (reco
 	if err != nil {
 		return records.AppliedReceipt{}, err
 	}
+	r.recordFields(ctx)
 	if len(done.Receipts) == 0 {
 		// Another process was faster, or it stays in the inbox for later.
 		return records.AppliedReceipt{ID: receiptID, State: records.ReceiptPending}, nil

@@ -363,6 +363,23 @@ create table source_plans (
     daily_at      timestamptz
 );
 
+-- Fields that a source sends and its provider does not know: their names and types, nothing of their values.
+create table source_fields (
+    workspace_id     uuid not null references workspaces,
+    source_id        uuid not null references sources,
+    trigger          text not null check (octet_length(trigger) <= 100),
+    path             text not null check (octet_length(path) <= 1000),
+    type             text not null,
+    first_seen       timestamptz not null,
+    last_seen        timestamptz not null,
+    -- About how often; several processes count, and not every time they say so.
+    seen             bigint not null,
+    receipt_id       uuid not null,
+    acknowledged_at  timestamptz,
+    acknowledged_by  text not null default '',
+    primary key (source_id, trigger, path)
+);
+
 -- By how many seconds the latest calls of a source seem to end before their first final report is received: whole hours
 -- mean a wrong time zone. Written now and then, not with each call.
 create table source_clocks (
