@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -100,4 +101,22 @@ func giveUp(ctx context.Context, tx pgx.Tx, connections, numbers []string, over 
 			and not exists (select 1 from unmatched u where u.connection_id = w.connection_id and u.number = w.number)`,
 		connections, numbers)
 	return tx.SendBatch(ctx, batch).Close()
+}
+
+// ReturnRematches has lanes that were claimed looked at again after wait.
+func (db *DB) ReturnRematches(ctx context.Context, lanes []records.LaneKey, wait time.Duration) error {
+	calls, connections := make([]string, len(lanes)), make([]string, len(lanes))
+	for i, l := range lanes {
+		calls[i], connections[i] = l.CallID, l.ConnectionID
+	}
+	_, err := db.pool.Exec(ctx, `
+		update match_watch m set looks = greatest(m.looks - 1, 0), next_at = now() + $3
+		from (select distinct u.connection_id, u.number from unnest($1::uuid[], $2::uuid[]) as l (record_id, connection_id)
+			join deliveries d on d.record_id = l.record_id and d.connection_id = l.connection_id and d.object = 'call'
+			join unmatched u on u.delivery_id = d.id) w
+		where m.connection_id = w.connection_id and m.number = w.number`, calls, connections, wait)
+	if err != nil {
+		return fmt.Errorf("put numbers to look up back: %w", storeError(err))
+	}
+	return nil
 }
