@@ -35,6 +35,7 @@ var unscopedByDesign = map[string]string{
 	"apply.go":                 "the relay applies what it has claimed from the inbox",
 	"calls_pipeline.go":        "signals and checks are claimed across workspaces",
 	"clock.go:addClockSamples": "samples of calls that the relay has applied",
+	"drift.go:RecordFields":    "what was decoded of receipts that the relay has applied; each row's source must be its workspace's",
 	"inbox.go":                 "the inbox is claimed across workspaces",
 	"partitions.go":            "partitions hold the receipts of all workspaces",
 	"receipts.go:loadReceipts": "receipts of claimed inbox rows",
