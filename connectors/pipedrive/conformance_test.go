@@ -212,7 +212,7 @@ func newCRM(t *testing.T, set func(string) connectors.Settings, record string) c
 		return out
 	}
 	crm := connectortest.CRM{
-		Handler: f,
+		Handler: recording(t, f),
 		Count:   func(key string) int { return len(keyed(f.State().Activities, "note", key)) },
 		Text: func(key string) (string, bool) {
 			note, ok := one(key)["note"].(string)
