@@ -97,6 +97,13 @@ func (s *session) log(ctx context.Context, w connectors.CallWrite, p *plan, r re
 		p.add("outcome", "Pipedrive did not let callsync make a call log, so the call is there as an activity. "+e.Public)
 		r.log = noLog
 		return r, nil
+	case connectors.Invalid:
+		if e.Field == "activity_id" && r.activity != "" {
+			// That an activity which is a call log already is refused is unconfirmed.
+			p.add("outcome", "Pipedrive does not make a call log of this activity, most likely because it is one already.")
+			r.log = noLog
+			return r, nil
+		}
 	case connectors.UnknownOutcome, connectors.Unavailable:
 		if !e.NotSent {
 			r.log = unknownLog

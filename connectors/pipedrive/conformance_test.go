@@ -96,7 +96,9 @@ func target(record string) connectortest.Target {
 	deal := func(ctx context.Context, s connectors.Session) error {
 		return s.(connectors.DealToucher).TouchDeal(ctx, "1", map[string]any{"title": "hunter2"})
 	}
-	body := func(text string) string { return fmt.Sprintf(`{"success":false,"error":%q,"error_info":"Please check"}`, text) }
+	body := func(text string) string {
+		return fmt.Sprintf(`{"success":false,"error":%q,"error_info":"Please check"}`, text)
+	}
 	return connectortest.Target{
 		Connector: looksUp{pipedrive.New().(both)},
 		Settings:  set,

@@ -40,7 +40,7 @@ func (s *session) UploadRecording(ctx context.Context, u connectors.RecordingUpl
 	}
 	sum := sha256.Sum256([]byte(u.Key))
 	ext := path.Ext(u.Name)
-	name := strings.TrimSuffix(u.Name, ext) + "-" + hex.EncodeToString(sum[:4]) + ext
+	name := fileName(strings.TrimSuffix(u.Name, ext) + "-" + hex.EncodeToString(sum[:4]) + ext)
 	if found, err := s.hasFile(ctx, r.activity, name); err != nil || found {
 		return connectors.Written{}, err
 	}
