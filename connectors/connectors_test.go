@@ -66,7 +66,7 @@ func TestSameValue(t *testing.T) {
 		{nil, "", true}, {nil, nil, true}, {"", nil, true}, {nil, "x", false}, {"x", "", false}, {"x", "X", false},
 		{int64(3000), "3000", true}, {int64(3000), "3000.0", true}, {int64(3000), "3001", false}, {1.5, "1.50", true},
 		{json.Number("7"), int64(7), true}, {true, "true", true}, {false, "", false},
-		{at, "2026-10-25T01:30:00.123Z", true}, {at.In(berlin), "1792891800123", true}, {at, "2026-10-25T02:30:00.123Z", false},
+		{at, "2026-10-25T01:30:00.123Z", true}, {at.In(berlin), "1792891800123", true}, {at, "2026-10-25T01:30:00Z", true}, {at, "2026-10-25T01:30:01Z", false}, {at, "2026-10-25T01:30:00.1Z", false}, {at, "2026-10-25T02:30:00.123Z", false},
 		{"2026-10-25T01:30:00.123Z", "2026-10-25T01:30:00.123Z", true}, {"2026-10-25T03:30:00.123+02:00", "2026-10-25T01:30:00.123Z", true},
 		{[]string{"a", "b"}, "a;b", true}, {[]any{"a", "b"}, "a;b", true}, {"1e999999999", "2", false}, {"+1", "1", false}, {"007", "7", false},
 		{"<b>", "&lt;b&gt;", false},
