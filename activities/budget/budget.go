@@ -100,7 +100,7 @@ type Pass struct {
 	slot     bool
 
 	mu    sync.Mutex
-	left  map[string]int // class -> prepaid requests
+	left  map[string]int // class, or numberOf it -> what is prepaid
 	used  map[string]int
 	reach reach
 }
@@ -169,6 +169,9 @@ func (b *Budgets) needs(p *Pass) map[string]int {
 	defer b.mu.Unlock()
 	have := b.estimates[p.conn.Connector]
 	if have == nil {
+		if p.limits.requests {
+			return map[string]int{"": usual, numberOf(""): usual}
+		}
 		return map[string]int{"": usual}
 	}
 	out := map[string]int{}
@@ -226,8 +229,8 @@ func (p *Pass) charges(needs map[string]int, share float64) []records.BudgetChar
 	var out []records.BudgetCharge
 	for _, k := range p.limits.buckets {
 		cost := 0
-		for class, n := range needs {
-			if k.counts(class) {
+		for key, n := range needs {
+			if k.counts(key) {
 				cost += n
 			}
 		}

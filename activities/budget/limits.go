@@ -42,6 +42,8 @@ type bucket struct {
 	burst    int
 	// daily is the day's budget; then emission and burst are not used.
 	daily int
+	// requests tells that each request counts 1, whatever it costs.
+	requests bool
 }
 
 // key names the bucket's row: a class may have a limit per second and one per day.
@@ -56,6 +58,8 @@ func (b bucket) key() string {
 type limits struct {
 	buckets []bucket
 	zone    *time.Location
+	// requests tells that some bucket counts requests beside what they cost.
+	requests bool
 }
 
 func limitsOf(info connectors.Info, conn records.Connection) limits {
@@ -73,21 +77,37 @@ func limitsOf(info connectors.Info, conn records.Connection) limits {
 		switch {
 		case budget <= 0:
 		case limit.Daily:
-			l.buckets = append(l.buckets, bucket{class: limit.Class, daily: budget})
+			l.buckets = append(l.buckets, bucket{class: limit.Class, daily: budget, requests: limit.Requests})
 		case limit.Per > 0:
 			burst := limit.Burst
 			if burst <= 0 || burst >= budget {
 				burst = max(1, int(float64(budget)*burstPart))
 			}
 			flow := max(1, budget-burst)
-			l.buckets = append(l.buckets, bucket{class: limit.Class, burst: burst, emission: limit.Per / time.Duration(flow)})
+			l.buckets = append(l.buckets, bucket{class: limit.Class, burst: burst, emission: limit.Per / time.Duration(flow), requests: limit.Requests})
 		}
+		l.requests = l.requests || limit.Requests
 	}
 	return l
 }
 
-// counts tells whether requests of class count against b.
-func (b bucket) counts(class string) bool { return b.class == "" || b.class == class }
+// numberOf is where the number of the requests of a class is kept, beside what they cost.
+func numberOf(class string) string { return class + "#" }
+
+// counts tells whether what is kept under key counts against b: the cost of a class, or the number of its requests.
+func (b bucket) counts(key string) bool {
+	class, number := strings.CutSuffix(key, "#")
+	return number == b.requests && (b.class == "" || b.class == class)
+}
+
+// bill is what one request of class takes, by what is counted.
+func (l limits) bill(class string, cost int) map[string]int {
+	out := map[string]int{class: cost}
+	if l.requests {
+		out[numberOf(class)] = 1
+	}
+	return out
+}
 
 // day is the day whose budget is in use, and when it ends.
 func (l limits) day(now time.Time) (string, time.Time) {

@@ -55,15 +55,15 @@ func (t *transport) pass(ctx context.Context) (*Pass, bool) {
 // charge pays for a request. A request of an attempt that has had its turn is not kept waiting.
 func (t *transport) charge(ctx context.Context, class string, cost int) error {
 	p, passing := t.pass(ctx)
-	owed, most := cost, patience
+	owed, most := t.limits.bill(class, cost), patience
 	if passing {
-		owed, most = p.spend(class, cost), forever
+		owed, most = p.spend(owed), forever
 	}
-	if len(t.limits.buckets) == 0 || owed == 0 {
+	if len(t.limits.buckets) == 0 || len(owed) == 0 {
 		return nil
 	}
 	bill := &Pass{budgets: t.budgets, conn: t.conn, info: t.info, limits: t.limits}
-	wait, err := t.budgets.Store.ChargeBudgets(ctx, t.conn.WorkspaceID, t.conn.ID, bill.charges(map[string]int{class: owed}, 1), most)
+	wait, err := t.budgets.Store.ChargeBudgets(ctx, t.conn.WorkspaceID, t.conn.ID, bill.charges(owed, 1), most)
 	switch {
 	case err != nil:
 		return &connectors.Error{Class: connectors.Unavailable, Err: fmt.Errorf("charge the budgets: %w", err),
@@ -76,14 +76,20 @@ func (t *transport) charge(ctx context.Context, class string, cost int) error {
 	return sleep(ctx, wait)
 }
 
-// spend takes cost from what is prepaid and returns what is not.
-func (p *Pass) spend(class string, cost int) int {
+// spend takes what a request costs from what is prepaid and returns what is not.
+func (p *Pass) spend(costs map[string]int) (owed map[string]int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.used[class] += cost
-	paid := min(cost, p.left[class])
-	p.left[class] -= paid
-	return cost - paid
+	owed = map[string]int{}
+	for key, cost := range costs {
+		p.used[key] += cost
+		paid := min(cost, p.left[key])
+		p.left[key] -= paid
+		if cost > paid {
+			owed[key] = cost - paid
+		}
+	}
+	return owed
 }
 
 // blockMost bounds for how long a 429 stops a connection: a quota may be raised before it is over.
