@@ -66,8 +66,8 @@ func (f *fixture) newBrowser(zone string) *browser {
 		case *runtime.EventExceptionThrown:
 			b.complaints = append(b.complaints, e.ExceptionDetails.Text)
 		case *log.EventEntryAdded:
-			// The browser logs answers that tests ask for: a wrong password, a page that is not there.
-			if e.Entry.Level == "error" && !strings.Contains(e.Entry.Text, "401") && !strings.Contains(e.Entry.Text, "404") {
+			// The browser logs answers that tests ask for: a wrong password, a wrong setting, a page that is not there.
+			if e.Entry.Level == "error" && !strings.Contains(e.Entry.Text, "401") && !strings.Contains(e.Entry.Text, "404") && !strings.Contains(e.Entry.Text, "422") {
 				b.complaints = append(b.complaints, e.Entry.Text)
 			}
 		}

@@ -117,7 +117,18 @@ func triggerNames(i telephony.Info) string {
 	if len(names) > 4 {
 		names = append(names[:3:3], fmt.Sprintf("%d more", len(names)-3))
 	}
-	return strings.Join(names, ", ")
+	return strings.Join(names, " · ")
+}
+
+// yesOrNo is an option of a setting as people say it.
+func yesOrNo(option string) string {
+	switch option {
+	case "true":
+		return "yes"
+	case "false":
+		return "no"
+	}
+	return option
 }
 
 func (h *Handler) sourceEditPage(w http.ResponseWriter, r *http.Request, p principal) error {

@@ -84,6 +84,7 @@ func (r *renderer) funcs() template.FuncMap {
 		"title":    func(v any) string { return title(fmt.Sprint(v)) },
 		"bytes":    byteSize,
 		"own":      ownFieldOf,
+		"yes":      yesOrNo,
 		"add":      func(a, b int) int { return a + b },
 	}
 }

@@ -24,6 +24,7 @@ Commands:
   serve     receive webhooks, apply them, signal workflows; serve the API and the UI
   worker    run the workflows and deliver calls to CRMs
   migrate   bring the database's schema up to date
+  send-test send test calls to a running callsync and tell what it understood; --help tells how
   keygen    print a value for CALLSYNC_SECRET_KEYS
   version   print the version
 
@@ -37,11 +38,17 @@ func main() {
 	context.AfterFunc(ctx, stop)
 	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "callsync:", err)
+		if exit := (*exitError)(nil); errors.As(err, &exit) {
+			os.Exit(exit.code)
+		}
 		os.Exit(1)
 	}
 }
 
 func run(ctx context.Context, args []string, out io.Writer) error {
+	if len(args) > 1 && args[0] == "send-test" {
+		return runSendTest(ctx, args[1:], out)
+	}
 	if len(args) != 1 {
 		fmt.Fprint(out, usage)
 		return errors.New("name one command")
@@ -53,6 +60,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return work(ctx)
 	case "migrate":
 		return migrate(ctx, out)
+	case "send-test":
+		return runSendTest(ctx, nil, out)
 	case "keygen":
 		_, err := fmt.Fprintln(out, secretbox.Generate("k1"))
 		return err
