@@ -71,6 +71,9 @@ func (d *attempt) create(ctx context.Context, session connectors.Session, object
 	if err != nil {
 		return match{}, err
 	}
+	if d.shadow() {
+		return d.wouldCreate(object, fields, done), nil
+	}
 	if err := d.Store.MarkSending(ctx, d.in.WorkspaceID, row.ID, done.Lease); err != nil {
 		return match{}, fmt.Errorf("%w: mark the contact: %w", errStore, err)
 	}

@@ -97,6 +97,9 @@ type attempt struct {
 	written       map[string]any
 	// version is that of the connection's settings with which the session was opened.
 	version time.Time
+	// would is the contact that shadow mode has not made, shadowed what it has to show.
+	would    *creation
+	shadowed *records.Shadow
 	// ownerID is the CRM user who shall own what is made.
 	ownerID string
 }
@@ -175,8 +178,6 @@ func (d *attempt) run(ctx context.Context) (verdict, error) {
 		return verdict{outcome: Parked, class: string(connectors.Revoked), reason: orElse(conn.StatusReason, "The CRM no longer accepts our access. Connect again, and this call goes out.")}, nil
 	case row.State == records.DeliverySkipped && row.Class == classDeleted:
 		return verdict{outcome: Skipped, class: row.Class, reason: row.Reason}, nil
-	case conn.Mode == "shadow":
-		return verdict{outcome: Skipped, class: "shadow", reason: "The connection is in shadow mode: nothing is written to the CRM."}, nil
 	}
 	return d.admitted(ctx)
 }
@@ -196,7 +197,7 @@ func (d *attempt) deliver(ctx context.Context) (verdict, error) {
 	if err != nil {
 		return verdict{}, err
 	}
-	if party.hold {
+	if party.hold && !d.shadow() {
 		return asked(party), nil
 	}
 	contactID := ""
@@ -209,6 +210,9 @@ func (d *attempt) deliver(ctx context.Context) (verdict, error) {
 	}
 	if warning != "" {
 		warnings = append(warnings, warning)
+	}
+	if d.shadow() {
+		return d.shown(fields, party, warnings), nil
 	}
 	deleted, more, err := d.write(ctx, session, fields, party.Ref)
 	if err == nil && !deleted {
@@ -332,7 +336,7 @@ func (d *attempt) result() records.LaneResult {
 		WorkspaceID: d.in.WorkspaceID, DeliveryID: d.lane.Delivery.ID, CallID: d.in.CallID, Lease: d.lane.Lease,
 		RemoteID: orElse(d.remoteID, d.lane.Delivery.RemoteID), RemoteURL: orElse(d.remoteURL, d.lane.Delivery.RemoteURL),
 		MappingVersion: d.lane.Delivery.MappingVersion, Open: d.outcomeOpen(),
-		Written: d.written, Steps: d.steps, Duration: time.Since(d.began),
+		Written: d.written, Shadow: d.shadowed, Steps: d.steps, Duration: time.Since(d.began),
 	}
 }
 

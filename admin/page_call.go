@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/callsync/callsync/call"
+	"github.com/callsync/callsync/connectors"
 	"github.com/callsync/callsync/records"
 )
 
@@ -52,6 +53,7 @@ type laneCard struct {
 	URL           string
 	RemoteID      string
 	Written       []shownField
+	Shadow        *shadowCard
 	Steps         []stepLine
 	Warnings      []string
 	Attempts      []records.Attempt
@@ -146,8 +148,9 @@ func laneCardOf(l explained) laneCard {
 	card.Field, card.Detail, card.Warnings = visible(d.Field), visible(clip(d.Detail, 2000)), d.Warnings
 	card.Attempts = slices.Clone(d.Attempts)
 	slices.Reverse(card.Attempts)
-	for _, name := range slices.Sorted(maps.Keys(d.Written)) {
-		card.Written = append(card.Written, shownField{visible(clip(name, 200)), plainValue(d.Written[name])})
+	card.Written = plainFields(d.Written)
+	if d.Shadow != nil {
+		card.Shadow = shadowOf(d.Shadow)
 	}
 	for name, s := range d.Steps {
 		text := s.Text
@@ -158,6 +161,34 @@ func laneCardOf(l explained) laneCard {
 	}
 	slices.SortFunc(card.Steps, func(a, b stepLine) int { return cmp.Or(a.At.Compare(b.At), strings.Compare(a.Text, b.Text)) })
 	return card
+}
+
+// shadowCard is what a connection in shadow mode would have written.
+type shadowCard struct {
+	Fields, Creates []shownField
+	Object, Party   string
+}
+
+func shadowOf(s *records.Shadow) *shadowCard {
+	c := &shadowCard{Fields: plainFields(s.Fields), Creates: plainFields(s.Creates), Object: cmp.Or(s.Object, connectors.ObjectContact)}
+	switch {
+	case s.Contact != "":
+		c.Party = "On the " + c.Object + " " + visible(clip(s.Contact, 200)) + "."
+	case s.ContactID != "":
+		c.Party = "On the " + c.Object + " " + visible(clip(s.ContactID, 200)) + "."
+	case len(s.Creates) == 0:
+		c.Party = "On no contact."
+	}
+	return c
+}
+
+// plainFields are a CRM's fields by name, as text.
+func plainFields(fields map[string]any) []shownField {
+	var out []shownField
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		out = append(out, shownField{visible(clip(name, 200)), plainValue(fields[name])})
+	}
+	return out
 }
 
 // stepName says a step's key in words: "link:contact" is "Linked to contact".

@@ -162,7 +162,7 @@ func (l lane) skipped() why {
 	case "deleted":
 		return sentence("idle", actionNone, "Skipped: the record was deleted in "+l.CRM+", and callsync does not make it again.")
 	case "shadow":
-		return sentence("idle", actionNone, "Skipped: the connection is in shadow mode, so nothing is written to "+l.CRM+".")
+		return sentence("idle", actionNone, "Shadow mode: nothing is written to "+l.CRM+". What would be written is shown.")
 	}
 	return sentence("idle", actionNone, "Skipped: ", full(cmp.Or(d.Reason, "a rule says that this call does not belong into "+l.CRM)))
 }

@@ -132,7 +132,7 @@ func TestExplain(t *testing.T) {
 		"deleted by a human": {base(delivery(func(d *records.DeliveryHistory) { d.State, d.Class = "skipped", "deleted" })),
 			"Skipped: the record was deleted in HubSpot, and callsync does not make it again.", "none", "idle"},
 		"shadow": {base(delivery(func(d *records.DeliveryHistory) { d.State, d.Class = "skipped", "shadow" })),
-			"Skipped: the connection is in shadow mode, so nothing is written to HubSpot.", "none", "idle"},
+			"Shadow mode: nothing is written to HubSpot. What would be written is shown.", "none", "idle"},
 		"shadow before": {base(func(l *lane) { l.Connection.Mode = "shadow" }),
 			"This connection is in shadow mode: nothing is written to HubSpot.", "none", "idle"},
 		"by rule": {base(delivery(func(d *records.DeliveryHistory) { d.State, d.Reason = "skipped", "Internal calls are not synced" })),

@@ -201,7 +201,12 @@ func (db *DB) FinishLane(ctx context.Context, r records.LaneResult) error {
 	written, err1 := storableJSON(orEmpty(r.Written))
 	steps, err2 := storableJSON(orEmpty(r.Steps))
 	warnings, err3 := storableJSON(r.Warnings)
-	if err := errors.Join(err1, err2, err3); err != nil {
+	var shadow []byte
+	var err4 error
+	if r.Shadow != nil {
+		shadow, err4 = storableJSON(r.Shadow)
+	}
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		return fmt.Errorf("encode a delivery: %w", err)
 	}
 	// A failed delivery must not fail to be recorded for what a CRM or a mapping put into a text.
@@ -226,7 +231,7 @@ func (db *DB) FinishLane(ctx context.Context, r records.LaneResult) error {
 		with done as (
 			update deliveries set
 				state = $4, revision = greatest(revision, $5), remote_id = $6, remote_url = $7, mapping_version = $8,
-				written = written || $9::jsonb, steps = steps || $10::jsonb, warnings = $11::jsonb,
+				written = written || $9::jsonb, shadow = case when $18 in ('unchanged', 'retry') then shadow else $21::jsonb end, steps = steps || $10::jsonb, warnings = $11::jsonb,
 				class = $12, field = $13, reason = $14, detail = $15, retry_at = $16,
 				sending_since = case when $20 then sending_since end,
 				lease_until = '-infinity', attempt_token = null, updated_at = now()
@@ -236,7 +241,7 @@ func (db *DB) FinishLane(ctx context.Context, r records.LaneResult) error {
 		select $17, $1, id, $5, $18, $12, $14, $15, $19 from done`,
 		r.WorkspaceID, r.DeliveryID, r.Lease, r.State, r.Revision, r.RemoteID, r.RemoteURL, r.MappingVersion,
 		written, steps, warnings, r.Class, r.Field, r.Reason, r.Detail, retryAt,
-		newID(), r.Outcome, r.Duration.Milliseconds(), r.Open)
+		newID(), r.Outcome, r.Duration.Milliseconds(), r.Open, shadow)
 	// The lanes are read first and by themselves: without statistics of the tables the planner would come by way of the
 	// connections and read all deliveries of each.
 	batch.Queue(`

@@ -307,18 +307,21 @@ const (
 
 // DeliveriesOfCall returns a call's lanes with what they wrote and their attempts, oldest first.
 func (db *DB) DeliveriesOfCall(ctx context.Context, workspaceID, callID string) ([]records.DeliveryHistory, error) {
-	rows, err := db.pool.Query(ctx, `select `+deliveryColumns+`, d.written from deliveries d join connections k on k.id = d.connection_id
+	rows, err := db.pool.Query(ctx, `select `+deliveryColumns+`, d.written, d.shadow from deliveries d join connections k on k.id = d.connection_id
 		where d.workspace_id = $1 and d.record_id = $2 and d.object = 'call' and k.deleted_at is null
 		order by d.connection_id`, workspaceID, callID)
 	if err != nil {
 		return nil, fmt.Errorf("list deliveries: %w", err)
 	}
 	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (h records.DeliveryHistory, err error) {
-		var written []byte
-		if h.Delivery, err = scanDelivery(row, &written); err != nil {
+		var written, shadow []byte
+		if h.Delivery, err = scanDelivery(row, &written, &shadow); err != nil {
 			return h, err
 		}
-		return h, json.Unmarshal(written, &h.Written)
+		if shadow != nil {
+			err = json.Unmarshal(shadow, &h.Shadow)
+		}
+		return h, errors.Join(err, json.Unmarshal(written, &h.Written))
 	})
 	if err != nil || len(all) == 0 {
 		return all, err

@@ -68,7 +68,9 @@ type LaneResult struct {
 	RemoteURL      string
 	MappingVersion int
 	// Written is merged over what was written before.
-	Written  map[string]any
+	Written map[string]any
+	// Shadow is what would have been written in shadow mode; it replaces what there is, also when it is nil.
+	Shadow   *Shadow
 	Steps    map[string]Step
 	Warnings []string
 	Class    string
@@ -101,4 +103,17 @@ type ContactResult struct {
 	Name string
 	// Written is what a create wrote.
 	Written map[string]any
+}
+
+// Shadow is what a connection in shadow mode would have written.
+type Shadow struct {
+	// Fields are those of the call's record.
+	Fields map[string]any `json:"fields"`
+	// Object and ContactID name the record that the call belongs to, Contact is its name. Creates are the fields of the
+	// one that would be created instead, where nobody has the number.
+	Object    string         `json:"object,omitempty"`
+	ContactID string         `json:"contact_id,omitempty"`
+	Contact   string         `json:"contact,omitempty"`
+	Creates   map[string]any `json:"creates,omitempty"`
+	OwnerID   string         `json:"owner_id,omitempty"`
 }

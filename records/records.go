@@ -145,18 +145,20 @@ type Delivery struct {
 	RemoteURL      string
 	MappingVersion int
 	Written        map[string]any
-	Steps          map[string]Step
-	Warnings       []string
-	Attempt        int
-	LeaseUntil     time.Time
-	SendingSince   time.Time
-	Class          string
-	Field          string
-	Reason         string
-	Detail         string
-	RetryAt        time.Time
-	CreatedAt      time.Time
-	UpdatedAt      time.Time
+	// Shadow is what a connection in shadow mode would have written last; nil where it wrote, or has not come to it.
+	Shadow       *Shadow
+	Steps        map[string]Step
+	Warnings     []string
+	Attempt      int
+	LeaseUntil   time.Time
+	SendingSince time.Time
+	Class        string
+	Field        string
+	Reason       string
+	Detail       string
+	RetryAt      time.Time
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
 }
 
 // The states of a delivery.

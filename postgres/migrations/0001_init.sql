@@ -508,6 +508,8 @@ create table deliveries (
     mapping_version  integer not null default 0,
     -- What callsync last wrote, by CRM field.
     written          jsonb not null default '{}',
+    -- What a connection in shadow mode would have written (records.Shadow).
+    shadow           jsonb,
     -- Steps that are done: {"party": {...}, "link:contact": {...}}.
     steps            jsonb not null default '{}',
     warnings         jsonb not null default '[]',
