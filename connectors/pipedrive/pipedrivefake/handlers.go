@@ -212,13 +212,14 @@ func init() {
 			slices.Reverse(list)
 			return q.byStart(list, 100)
 		},
-		"1 POST /files":     (*query).file,
-		"1 GET /notes":      (*query).listNotes,
-		"1 POST /notes":     (*query).createNote,
-		"1 GET /notes/{id}": func(q *query) result { return read(q.f.data.notes, q.number()) },
-		"1 PUT /notes/{id}": func(q *query) result { return q.update(q.f.data.notes) },
-		"1 GET /leads":      (*query).listLeads,
-		"1 POST /leads":     (*query).createLead,
+		"1 POST /files":        (*query).file,
+		"1 GET /notes":         (*query).listNotes,
+		"1 POST /notes":        (*query).createNote,
+		"1 GET /notes/{id}":    func(q *query) result { return read(q.f.data.notes, q.number()) },
+		"1 PUT /notes/{id}":    func(q *query) result { return q.update(q.f.data.notes) },
+		"1 DELETE /notes/{id}": func(q *query) result { return remove(&q.f.data.notes, q.number()) },
+		"1 GET /leads":         (*query).listLeads,
+		"1 POST /leads":        (*query).createLead,
 		"1 GET /leads/{id}": func(q *query) result {
 			if l := q.lead(q.id); l != nil {
 				return ok(clean(l))
