@@ -11,7 +11,7 @@ type version string
 const v3 version = "v3"
 
 // versions are those that a connection may choose.
-var versions = []string{string(v3), "2026-03", "2026-09"}
+var versions = []string{string(v3), "2026-03"}
 
 const (
 	defaultBaseURL = "https://api.hubapi.com"

@@ -30,12 +30,11 @@ func (s *session) WriteForm(ctx context.Context, w connectors.RecordWrite) (conn
 
 // WriteTicket implements connectors.TicketWriter. Every account has the pipeline 0, whose first stage is 1.
 func (s *session) WriteTicket(ctx context.Context, w connectors.RecordWrite) (connectors.Written, error) {
-	defaults := map[string]string{"hs_pipeline": "0", "hs_pipeline_stage": "1"}
-	if _, ok := w.Fields["hs_pipeline"]; ok {
-		// A stage belongs to its pipeline: the mapping that names one names the other.
-		defaults = nil
+	if w.Fields["hs_pipeline"] == nil && w.Fields["hs_pipeline_stage"] == nil {
+		return s.writeRecord(ctx, tickets, w, map[string]string{"hs_pipeline": "0", "hs_pipeline_stage": "1"})
 	}
-	return s.writeRecord(ctx, tickets, w, defaults)
+	// A stage belongs to its pipeline: what the mapping says of one of them must not meet a default of the other.
+	return s.writeRecord(ctx, tickets, w, nil)
 }
 
 // LogMessage implements connectors.MessageLogger: a text message is a communication.
@@ -65,7 +64,7 @@ func (s *session) writeRecord(ctx context.Context, object string, w connectors.R
 		return out, err
 	}
 	for _, to := range w.Links {
-		if !linkable(to) {
+		if !linkable(to) || objects[to.Object] == object {
 			continue
 		}
 		switch err := s.link(ctx, object, out.RemoteID, to); {

@@ -29,7 +29,8 @@ func (e *apiError) body() map[string]any {
 		out["subCategory"] = e.subCategory
 	}
 	if e.context != nil {
-		out["context"] = e.context
+		// As the error of a batch's item, which has these whether there is something in them or not.
+		out["context"], out["errors"], out["links"] = e.context, []any{}, map[string]string{}
 	}
 	if e.code != "" {
 		out["errors"] = []any{map[string]any{"message": e.message, "code": e.code, "context": map[string]any{"propertyName": []string{e.inField}}}}

@@ -28,7 +28,9 @@ type Property struct {
 	HubSpotDefined       bool     `json:"hubspotDefined"`
 	Archived             bool     `json:"archived"`
 	ModificationMetadata struct {
-		ReadOnlyValue bool `json:"readOnlyValue"`
+		Archivable         bool `json:"archivable"`
+		ReadOnlyDefinition bool `json:"readOnlyDefinition"`
+		ReadOnlyValue      bool `json:"readOnlyValue"`
 	} `json:"modificationMetadata"`
 	// owner marks the reference to an owner, whose options are the account's users.
 	Owner bool `json:"referencesOwner,omitempty"`
