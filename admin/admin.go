@@ -42,6 +42,8 @@ type Deps struct {
 	// it, and cookies are Secure if it is https.
 	PublicURL string
 	Version   string
+	// Live tunes the live view of calls.
+	Live LiveOptions
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Log is for operators; nil means slog.Default().
@@ -58,6 +60,7 @@ type Handler struct {
 	logins  *loginLimit
 	origins *http.CrossOriginProtection
 	drains  drains
+	live    *liveBoards
 }
 
 var _ http.Handler = (*Handler)(nil)
@@ -91,6 +94,7 @@ func New(d Deps) (*Handler, error) {
 	if h.pages, err = newRenderer(); err != nil {
 		return nil, fmt.Errorf("admin: %w", err)
 	}
+	h.live = newLiveBoards(d.Live, d.Store, d.Log)
 	mux := http.NewServeMux()
 	h.registerAPI(mux)
 	h.registerPages(mux)
@@ -102,7 +106,10 @@ func New(d Deps) (*Handler, error) {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.http.ServeHTTP(w, r) }
 
 // Close waits for what still goes on after its request was answered.
-func (h *Handler) Close() { h.drains.close() }
+func (h *Handler) Close() {
+	h.live.close()
+	h.drains.close()
+}
 
 // secure sets the headers that every answer has. The policy allows nothing but our own files: no inline script or style,
 // so that text of strangers cannot become code even if it were shown unescaped.

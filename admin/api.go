@@ -48,6 +48,7 @@ func (h *Handler) registerAPI(mux *http.ServeMux) {
 	h.registerTables()
 	h.registerDispositions()
 	h.registerCalls()
+	h.registerLive()
 	h.registerRecords()
 	h.registerReceipts()
 	h.registerHolds()

@@ -58,6 +58,7 @@ type fixture struct {
 	ws, token, boot string
 	actions         *actions
 	dir             *ingest.Directory
+	handler         *admin.Handler
 }
 
 // actions takes notes of what the relay would be asked for.
@@ -129,7 +130,7 @@ func newFixture(t *testing.T, options ...func(*admin.Deps)) *fixture {
 	h, err := admin.New(deps)
 	require.NoError(t, err)
 	t.Cleanup(h.Close)
-	f.http.Config.Handler = h
+	f.handler, f.http.Config.Handler = h, h
 	f.http.Start()
 	t.Cleanup(f.http.Close)
 	return f
@@ -202,6 +203,8 @@ func (f *fixture) as(token, method, path, body string) reply {
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
+	// The live calls come as a stream without this.
+	req.Header.Set("Accept", "application/json")
 	return f.do(http.DefaultClient, req)
 }
 

@@ -23,6 +23,8 @@ func (h *Handler) registerPages(mux *http.ServeMux) {
 	page("GET /calls", viewer, h.callsPage)
 	page("GET /calls/{id}", viewer, h.callPage)
 	page("POST /calls/{id}/sync", operator, h.callSyncForm)
+	page("GET /live", viewer, h.livePage)
+	page("GET /live/rows", viewer, h.liveRows)
 	page("GET /receipts", viewer, h.receiptsPage)
 	page("GET /receipts/{id}", viewer, h.receiptPage)
 	page("POST /receipts/{id}/replay", operator, h.receiptReplayForm)

@@ -23,6 +23,7 @@ func TestNoRouteCrossesWorkspaces(t *testing.T) {
 	at := time.Now().Add(-time.Hour)
 	f.tell(f.ws, story{source: source, receipts: []said{{kind: call.CallEnded, at: at, facts: call.Facts{Status: call.Missed, StartedAt: at}}},
 		lanes: []told{{connection: connection, state: "parked", revision: 1, class: "invalid", reason: "No."}}})
+	f.tell(f.ws, story{source: source, receipts: []said{{kind: call.CallRinging, at: time.Now(), facts: call.Facts{Customer: call.Party{Name: "Jane"}}}}})
 	message, form := id(), id()
 	f.exec(`insert into messages (id, workspace_id, source_id, provider_id, state) values ($1, $2, $3, 'm', '{"body": "private words"}')`, message, f.ws, source)
 	f.exec(`insert into forms (id, workspace_id, source_id, provider_id, state) values ($1, $2, $3, 'f', '{"form_url": "https://private.example"}')`, form, f.ws, source)
@@ -41,6 +42,7 @@ func TestNoRouteCrossesWorkspaces(t *testing.T) {
 		"PUT /connections/{id}/dispositions":      `{"items": []}`,
 		"PUT /connections/{id}/mappings/{object}": `{"document": {"format": 1, "object": "call", "fields": [{"target": "hs_call_title", "value": {"const": "stolen"}}]}}`,
 		"POST /sources/{id}/pull":                 `{"from": "2026-01-01T00:00:00Z"}`,
+		"POST /sources/{id}/drift/acknowledge":    `{"all": true}`,
 		"PUT /own-numbers":                        `{"items": []}`,
 		"POST /sources":                           `{"provider": "callrail", "name": "x", "connections": ["` + connection + `"]}`,
 		"POST /connections":                       `{"connector": "nobody"}`,
@@ -110,7 +112,7 @@ func TestNoRouteCrossesWorkspaces(t *testing.T) {
 		require.Equal(t, 404, r.Status)
 		require.NotContains(t, r.Raw, "Jane")
 	}
-	for _, path := range []string{"/calls", "/receipts", "/holds", "/sources", "/connections"} {
+	for _, path := range []string{"/calls", "/live", "/live/rows", "/receipts", "/holds", "/sources", "/connections"} {
 		r := f.get(client, path)
 		require.Equal(t, 200, r.Status)
 		for _, private := range ids {

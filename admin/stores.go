@@ -19,6 +19,7 @@ type Store interface {
 	GrantStore
 	MappingStore
 	Queries
+	LiveStore
 }
 
 // Accounts knows who may come in.

@@ -69,7 +69,7 @@ func (db *DB) LiveCalls(ctx context.Context, workspaceID string, limit int) (cal
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
 	rows, err := db.pool.Query(ctx, `
-		select c.id, c.source_id, coalesce(c.state ->> 'provider', ''), c.direction, coalesce(c.state -> 'customer', '{}'),
+		select c.id, c.source_id, s.name, coalesce(c.state ->> 'provider', ''), c.direction, coalesce(c.state -> 'customer', '{}'),
 			coalesce(c.state ->> 'business_number', c.state ->> 'business_raw_number', ''), coalesce(c.state ->> 'queue', ''),
 			coalesce(c.state ->> 'department', ''), coalesce(c.state -> 'live', '{}'), c.started_at, c.created_at
 		`+liveWhere+` order by c.listed_at desc, c.id desc limit $2`, workspaceID, limit+1)
@@ -96,7 +96,7 @@ func scanLive(row pgx.CollectableRow) (c records.LiveCall, err error) {
 		started        *time.Time
 		created        time.Time
 	)
-	err = row.Scan(&c.ID, &c.SourceID, &c.Provider, &c.Direction, &customer, &c.BusinessNumber, &c.Queue, &c.Department, &live, &started, &created)
+	err = row.Scan(&c.ID, &c.SourceID, &c.SourceName, &c.Provider, &c.Direction, &customer, &c.BusinessNumber, &c.Queue, &c.Department, &live, &started, &created)
 	if err != nil {
 		return c, err
 	}

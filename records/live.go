@@ -10,6 +10,7 @@ import (
 type LiveCall struct {
 	ID             string
 	SourceID       string
+	SourceName     string
 	Provider       string
 	Direction      call.Direction
 	Customer       call.Party

@@ -27,10 +27,21 @@
     }
     return "now";
   };
+  // How long something goes on, by the server's clock: the reader's may be wrong.
+  var skew = 0;
+  var setSkew = function () {
+    var el = document.querySelector("[data-now]");
+    if (el) { skew = Date.parse(el.dataset.now) - Date.now(); }
+  };
+  var elapsed = function (d) {
+    var s = Math.max(0, Math.floor((Date.now() + skew - d) / 1000)), two = function (n) { return (n < 10 ? "0" : "") + n; };
+    return s < 3600 ? Math.floor(s / 60) + ":" + two(s % 60) : Math.floor(s / 3600) + ":" + two(Math.floor(s / 60) % 60) + ":" + two(s % 60);
+  };
   var show = function (el) {
     var d = new Date(el.getAttribute("datetime")), style = el.dataset.style, now = new Date(), text;
     if (isNaN(d)) { return; }
     if (style === "relative") { text = fromNow(d); }
+    else if (style === "elapsed") { text = elapsed(d); }
     else if (style === "full") { text = format("full", d); }
     else {
       text = format(style === "seconds" ? "seconds" : "clock", d);
@@ -48,10 +59,11 @@
       el.value = Math.max(0, Math.min(1, (Date.now() - from) / (to - from)));
     });
   };
+  setSkew();
   showAll(document);
   progress();
   setInterval(function () {
-    document.querySelectorAll("time[data-style=relative]").forEach(show);
+    document.querySelectorAll("time[data-style=relative], time[data-style=elapsed]").forEach(show);
     progress();
   }, 1000);
 
@@ -75,10 +87,27 @@
     open = Array.from(document.querySelectorAll("details[id][open]")).map(function (d) { return d.id; });
   });
   document.addEventListener("htmx:afterSwap", function () {
+    setSkew();
     open.forEach(function (id) { var d = document.getElementById(id); if (d) { d.open = true; } });
     showAll(document);
     progress();
   });
+
+  // The live board: the stream says that something is different, the board itself comes from the server.
+  var live = document.querySelector("[data-live]");
+  if (live && window.EventSource) {
+    var due = null, status = document.getElementById("live-status"), stream = new EventSource(live.dataset.live);
+    var fetchBoard = function () { due = null; window.htmx.trigger("#live", "refresh"); };
+    var different = function () {
+      status.textContent = "Updates by itself";
+      if (!due) { due = setTimeout(fetchBoard, 300); }
+    };
+    stream.addEventListener("snapshot", different);
+    stream.addEventListener("change", different);
+    stream.addEventListener("error", function () {
+      status.textContent = stream.readyState === EventSource.CLOSED ? "Not connected: reload the page" : "Connecting again …";
+    });
+  }
 
   document.addEventListener("click", function (e) {
     var button = e.target.closest("[data-copy]");

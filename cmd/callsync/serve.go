@@ -84,6 +84,8 @@ func serve(ctx context.Context) error {
 	mux := http.NewServeMux()
 	mux.Handle("/hooks/", receiver)
 	mux.Handle("/", pages)
+	// A route of its own, so that streams that last for hours do not count as slow pages.
+	mux.Handle("GET /api/v1/live", pages)
 	failed := make(chan error, 2)
 	operations := mux
 	if addr := p.cfg.HTTP.MetricsAddr; addr != "" {
@@ -108,11 +110,14 @@ func serve(ctx context.Context) error {
 		ingest.MaintainPartitions(background, p.db, time.Duration(cfg.RetentionDays)*24*time.Hour, p.log)
 	})
 	wg.Go(func() { p.expireSessions(background) })
+	wg.Go(func() { ingest.WatchClocks(background, p.db, providers(), p.log) })
 	if spool != nil {
 		wg.Go(func() { spool.Drain(background, p.db, relay.Wake) })
 	}
 
-	stopHTTP, err := p.listen(p.cfg.HTTP.Addr, ingest.NewServer(p.cfg.HTTP.Addr, telemetry.NewHTTPMetrics(p.metrics).Wrap(mux)), failed)
+	server := ingest.NewServer(p.cfg.HTTP.Addr, telemetry.NewHTTPMetrics(p.metrics).Wrap(mux))
+	server.RegisterOnShutdown(pages.EndStreams)
+	stopHTTP, err := p.listen(p.cfg.HTTP.Addr, server, failed)
 	if err != nil {
 		return err
 	}

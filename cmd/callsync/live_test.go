@@ -1,4 +1,4 @@
-package telephony_test
+package main
 
 import (
 	"encoding/json"
@@ -24,8 +24,8 @@ import (
 	"github.com/callsync/callsync/telephony/smartflo/smartflofake"
 )
 
-// step is one webhook of a live call and what is then seen of it.
-type step struct {
+// liveStep is one webhook of a live call and what is then seen of it.
+type liveStep struct {
 	second int
 	event  string
 	body   []byte
@@ -75,9 +75,9 @@ func TestLiveStates(t *testing.T) {
 	for name, tc := range map[string]struct {
 		provider telephony.Provider
 		config   map[string]string
-		steps    []step
+		steps    []liveStep
 	}{
-		"smartflo, through menu and department to the second agent": {smartflo.New(), nil, []step{
+		"smartflo, through menu and department to the second agent": {smartflo.New(), nil, []liveStep{
 			{1, "call-received", smart("call-received", flo(0, meera)), call.LiveRinging, 0, ""},
 			{2, "answered-on-ivr", smart("answered-on-ivr", flo(0, meera)), call.LiveOnIVR, 2, ""},
 			{7, "dtmf", smart("dtmf", flo(6, meera, "2")), call.LiveOnIVR, 2, ""},
@@ -88,40 +88,40 @@ func TestLiveStates(t *testing.T) {
 			{18, "answered-by-agent", smart("answered-by-agent", flo(17, meera)), call.LiveTalking, 18, "Meera Nair answered"},
 			{30, "dtmf", smart("dtmf", flo(29, meera, "5")), call.LiveTalking, 18, "Meera Nair answered"},
 		}},
-		"smartflo, webhooks in the wrong order": {smartflo.New(), nil, []step{
+		"smartflo, webhooks in the wrong order": {smartflo.New(), nil, []liveStep{
 			{18, "answered-by-agent", smart("answered-by-agent", flo(17, meera)), call.LiveTalking, 18, "+919000043210 answered"},
 			{19, "dialed-on-agent", smart("dialed-on-agent", flo(11, meera)), call.LiveTalking, 18, "Meera Nair answered"},
 			{20, "call-received", smart("call-received", flo(0, meera)), call.LiveTalking, 18, "Meera Nair answered"},
 		}},
-		"smartflo, click to call": {smartflo.New(), nil, []step{
+		"smartflo, click to call": {smartflo.New(), nil, []liveStep{
 			{4, "answered-by-agent", smart("answered-by-agent", click), call.LiveRinging, 4, "+919000043210 answered"},
 			{12, "customer-answered", smart("customer-answered", click), call.LiveTalking, 12, "+919000043210 answered"},
 		}},
-		"smartflo, dialer": {smartflo.New(), nil, []step{
+		"smartflo, dialer": {smartflo.New(), nil, []liveStep{
 			{12, "dialer-connected", smart("dialer-connected", dialer), call.LiveTalking, 12, "Meera Nair answered"},
 		}},
-		"smartflo, session": {smartflo.New(), nil, []step{
+		"smartflo, session": {smartflo.New(), nil, []liveStep{
 			{3, "session-answered", smart("session-answered", flo(3, meera)), call.LiveTalking, 3, ""},
 		}},
-		"callrail": {callrail.New(), nil, []step{
+		"callrail": {callrail.New(), nil, []liveStep{
 			{1, "pre-call", callrailfake.PreCall(rail), call.LiveRinging, 0, ""},
 			{5, "call-routing-complete", callrailfake.RoutingComplete(rail), call.LiveRinging, 0, ""},
 		}},
-		"callerdesk, incoming": {callerdesk.New(), nil, []step{
+		"callerdesk, incoming": {callerdesk.New(), nil, []liveStep{
 			{2, "", callerdeskfake.Live(desk, "Transfer to agent"), call.LiveRinging, 2, "+919123400002 dialed"},
 			{9, "", callerdeskfake.Live(desk, "NO ANSWER"), call.LiveWaiting, 9, ""},
 			{12, "", callerdeskfake.Live(desk, "Transfer to agent"), call.LiveRinging, 12, "+919123400002 dialed"},
 			{15, "", callerdeskfake.Live(desk, "ANSWER"), call.LiveTalking, 15, "+919123400002 answered"},
 		}},
-		"callerdesk, click to call": {callerdesk.New(), nil, []step{
+		"callerdesk, click to call": {callerdesk.New(), nil, []liveStep{
 			{2, "", callerdeskfake.Live(clicked, "Leg A Answer"), call.LiveRinging, 2, "+919123400002 answered"},
 			{9, "", callerdeskfake.Live(clicked, "Leg B Answer"), call.LiveTalking, 9, "+919123400002 answered"},
 		}},
-		"deepcall": {deepcall.New(), nil, []step{
+		"deepcall": {deepcall.New(), nil, []liveStep{
 			{1, "", deep(false, 1), call.LiveRinging, 0, ""},
 			{9, "", deep(true, 2), call.LiveTalking, 8, ""},
 		}},
-		"any other": {generic.New(), map[string]string{"mapping": genericfake.JSONMapping}, []step{
+		"any other": {generic.New(), map[string]string{"mapping": genericfake.JSONMapping}, []liveStep{
 			{1, "", genericfake.JSONCall(box, "ring"), call.LiveRinging, 0, ""},
 			{8, "", genericfake.JSONCall(box, "answer"), call.LiveTalking, 7, ""},
 		}},
