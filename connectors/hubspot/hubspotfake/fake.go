@@ -335,6 +335,7 @@ func (f *Fake) routes() {
 	m.HandleFunc("POST /crm/v4/associations/{from}/{to}/batch/read", f.scoped(ScopeContactsRead, f.batchAssociations))
 	m.HandleFunc("POST /crm/v4/associations/{from}/{to}/batch/associate/default", f.scoped(ScopeContactsWrite, f.batchAssociate))
 	m.HandleFunc("POST /files/v3/files", f.scoped(ScopeFiles, f.uploadFile))
+	m.HandleFunc("DELETE /files/v3/files/{id}", f.scoped(ScopeFiles, f.deleteFile))
 	m.HandleFunc("GET /files/v3/files/search", f.scoped(ScopeFiles, f.searchFiles))
 	m.HandleFunc("POST /crm/v3/extensions/calling/transcripts", f.scoped(ScopeTranscripts, f.createTranscript))
 	m.HandleFunc("GET /crm/v3/extensions/calling/transcripts/{id}", f.scoped(ScopeTranscripts, f.readTranscript))

@@ -120,6 +120,18 @@ func (f *Fake) searchFiles(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, map[string]any{"results": results})
 }
 
+func (f *Fake) deleteFile(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	before := len(f.data.Files)
+	f.data.Files = slices.DeleteFunc(f.data.Files, func(x *File) bool { return x.ID == r.PathValue("id") })
+	if len(f.data.Files) == before {
+		notFound("files", r.PathValue("id")).write(w)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
 // FilesOf are the files that a record has attached.
 func (f *Fake) FilesOf(kind, id string) []File {
 	f.mu.RLock()
