@@ -41,6 +41,7 @@ func (h *Handler) registerAPI(mux *http.ServeMux) {
 	h.registerKinds()
 	h.registerSources()
 	h.registerPulls()
+	h.registerDrift()
 	h.registerTestCalls()
 	h.registerConnections()
 	h.registerOAuth()

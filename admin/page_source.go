@@ -33,6 +33,7 @@ type sourceView struct {
 	Stories []storyButton
 	ByHand  SampleView
 	Tests   testsView
+	Drift   driftView
 	// Self is the page's own address, with the tests that it shows.
 	Self string
 }
@@ -136,6 +137,9 @@ func (h *Handler) sourceView(ctx context.Context, p principal, s records.Source,
 		if v.Sends && len(info.StoryOf(story)) > 1 {
 			v.Stories = append(v.Stories, storyButton{story, storyLabels[story]})
 		}
+	}
+	if v.Drift, err = h.driftView(ctx, p, s); err != nil {
+		return v, err
 	}
 	v.Tests, err = h.testsView(ctx, p, s, info, tests, k)
 	return v, err

@@ -41,6 +41,7 @@ func (h *Handler) registerPages(mux *http.ServeMux) {
 	page("GET /sources/{id}/delete", admin, h.sourceDeletePage)
 	page("POST /sources/{id}/delete", admin, h.sourceDeleteForm)
 	page("POST /sources/{id}/send-test", operator, h.sourceTestForm)
+	page("POST /sources/{id}/drift", admin, h.driftForm)
 	page("GET /connections", viewer, h.connectionsPage)
 	page("GET /connections/{id}/connect", admin, h.connectPage)
 	mux.HandleFunc("GET /oauth/callback", h.oauthCallback)

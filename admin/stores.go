@@ -19,6 +19,7 @@ type Store interface {
 	GrantStore
 	MappingStore
 	Queries
+	DriftStore
 	LiveStore
 }
 
