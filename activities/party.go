@@ -39,7 +39,7 @@ func (d *attempt) party(ctx context.Context, session connectors.Session, owner s
 		return match{}, nil
 	}
 	if s := d.lane.Delivery.Steps[stepParty]; s.Key == number && s.ID != "" {
-		return match{Ref: connectors.Ref{Object: s.Object, ID: s.ID}}, nil
+		return match{Ref: connectors.Ref{Object: s.Object, ID: s.ID}, name: s.Name, why: s.Text}, nil
 	}
 	m, err := d.seek(ctx, session, matcher, d.wanted(session, owner))
 	if err != nil {
