@@ -50,14 +50,29 @@ th{background:var(--head);font-weight:600;white-space:nowrap}td.n{white-space:no
 <div class="wrap"><table><thead><tr><th>No.</th><th>Name</th><th>Phone</th><th>Mobile</th><th>E-mail</th><th>Created</th></tr></thead><tbody>
 {{range .ContactRows}}<tr><td class="n">{{.ID}}</td><td>{{.Name}}</td><td class="n">{{.Phone}}</td><td class="n">{{.Mobile}}</td><td>{{.Email}}</td><td class="n">{{.Made}}</td></tr>
 {{else}}<tr><td colspan="6">No contacts yet.</td></tr>{{end}}</tbody></table></div>
+{{with .Others}}<h2>Tasks, notes, messages and tickets</h2>
+<div class="wrap"><table><thead><tr><th>Time (UTC)</th><th>Kind</th><th>Text</th><th>Contact</th><th>Status</th></tr></thead><tbody>
+{{range .}}<tr><td class="n">{{.Time}}<br><small>no. {{.ID}}</small></td><td>{{.Kind}}</td><td>{{.Title}}{{with .Body}}<br><small>{{.}}</small>{{end}}</td><td>{{.Contact}}{{with .Owner}}<br><small>owner {{.}}</small>{{end}}</td><td>{{.Status}}</td></tr>
+{{end}}</tbody></table></div>{{end}}
 </body></html>
 `))
+
+// otherKinds are the records of the page's last table, with the properties that it shows.
+var otherKinds = []struct{ object, kind, title, body, status string }{
+	{"tasks", "task", "hs_task_subject", "hs_task_body", "hs_task_status"},
+	{"notes", "note", "", "hs_note_body", ""},
+	{"communications", "message", "", "hs_communication_body", "hs_communication_channel_type"},
+	{"tickets", "ticket", "subject", "content", "hs_ticket_priority"},
+}
+
+type pageOther struct{ ID, Time, Kind, Title, Body, Contact, Owner, Status string }
 
 func (f *Fake) page(w http.ResponseWriter, _ *http.Request) {
 	var v struct {
 		Calls, Contacts, Links int
 		CallRows               []pageCall
 		ContactRows            []pageContact
+		Others                 []pageOther
 	}
 	f.mu.RLock()
 	name := func(o *object) string {
@@ -102,6 +117,21 @@ func (f *Fake) page(w http.ResponseWriter, _ *http.Request) {
 			row.Duration = (time.Duration(ms) * time.Millisecond).Round(time.Second).String()
 		}
 		v.CallRows = append(v.CallRows, row)
+	}
+	for _, k := range otherKinds {
+		list := f.sorted(k.object)
+		for i := len(list) - 1; i >= 0 && len(list)-i <= pageRows; i-- {
+			o := list[i]
+			if o.archived() {
+				continue
+			}
+			row := pageOther{ID: o.ID, Time: o.Props["hs_timestamp"], Kind: k.kind, Title: o.Props[k.title], Body: plainText(o.Props[k.body]), Contact: contact[o.ID],
+				Owner: owner(o.Props["hubspot_owner_id"]), Status: strings.ToLower(o.Props[k.status])}
+			if t, ok := parseTime(row.Time); ok {
+				row.Time = t.Format(time.DateTime)
+			}
+			v.Others = append(v.Others, row)
+		}
 	}
 	contacts := f.sorted("contacts")
 	for i := len(contacts) - 1; i >= 0 && len(v.ContactRows) < pageRows; i-- {
