@@ -144,7 +144,8 @@ func near(stored, national string) bool {
 }
 
 // FindContacts implements connectors.ContactMatcher: persons by their phone numbers, the leads of these persons, and
-// organizations by custom fields that hold the number, for they have no phone field of their own.
+// organizations by custom fields that hold the number, for they have no phone field of their own. Searches are dear: once
+// somebody has the whole number, objects of lower preference are not asked for it.
 func (s *session) FindContacts(ctx context.Context, q connectors.PhoneQuery) ([]connectors.Contact, error) {
 	objects := q.Objects
 	if len(objects) == 0 {
@@ -157,6 +158,11 @@ func (s *session) FindContacts(ctx context.Context, q connectors.PhoneQuery) ([]
 		out     []connectors.Contact
 	)
 	for _, object := range objects {
+		if slices.ContainsFunc(out, func(c connectors.Contact) bool {
+			return slices.ContainsFunc(c.Numbers, func(n string) bool { return strings.HasSuffix(digits(n), national) })
+		}) {
+			break
+		}
 		switch object {
 		case connectors.ObjectContact, connectors.ObjectLead:
 			if !asked {
@@ -176,7 +182,7 @@ func (s *session) FindContacts(ctx context.Context, q connectors.PhoneQuery) ([]
 			}
 			out = append(out, leads...)
 		case connectors.ObjectCompany:
-			companies, err := s.findCompanies(ctx, terms(q), national)
+			companies, err := s.findCompanies(ctx, national)
 			if err != nil {
 				return nil, err
 			}
@@ -232,26 +238,28 @@ func (s *session) dates(ctx context.Context, list []connectors.Contact) error {
 	return nil
 }
 
-func (s *session) findCompanies(ctx context.Context, terms []string, national string) ([]connectors.Contact, error) {
+// findCompanies searches for the digits without the country code alone: the last four would be in many a custom field.
+func (s *session) findCompanies(ctx context.Context, national string) ([]connectors.Contact, error) {
+	if len(national) < minDigits {
+		return nil, nil
+	}
+	items, err := s.search(ctx, searchCompanies, "search of organizations", "custom_fields", national)
+	if err != nil {
+		return nil, err
+	}
 	var out []connectors.Contact
 	seen := map[int64]bool{}
-	for _, term := range terms {
-		items, err := s.search(ctx, searchCompanies, "search of organizations", "custom_fields", term)
-		if err != nil {
-			return nil, err
+	for _, i := range items {
+		c := connectors.Contact{Ref: connectors.Ref{Object: connectors.ObjectCompany, ID: strconv.FormatInt(i.Item.ID, 10)},
+			Name: i.Item.Name, OwnerID: idText(i.Item.Owner.ID)}
+		for _, v := range i.Item.CustomFields {
+			if near(v, national) {
+				c.Numbers = append(c.Numbers, v)
+			}
 		}
-		for _, i := range items {
-			c := connectors.Contact{Ref: connectors.Ref{Object: connectors.ObjectCompany, ID: strconv.FormatInt(i.Item.ID, 10)},
-				Name: i.Item.Name, OwnerID: idText(i.Item.Owner.ID)}
-			for _, v := range i.Item.CustomFields {
-				if near(v, national) {
-					c.Numbers = append(c.Numbers, v)
-				}
-			}
-			if !seen[i.Item.ID] && len(c.Numbers) > 0 {
-				seen[i.Item.ID] = true
-				out = append(out, c)
-			}
+		if !seen[i.Item.ID] && len(c.Numbers) > 0 {
+			seen[i.Item.ID] = true
+			out = append(out, c)
 		}
 	}
 	return out, nil

@@ -144,6 +144,29 @@ func TestContactsInEverySpelling(t *testing.T) {
 	require.True(t, found[0].ModifiedAt.IsZero(), "one alone is not asked about")
 }
 
+// The first object in which somebody has the number counts: the others are not paid for.
+func TestSearchesStopWithWhoHasTheNumber(t *testing.T) {
+	t.Parallel()
+	f := company(pipedrivefake.Options{})
+	matcher := open(t, f, settings).(connectors.ContactMatcher)
+	q := connectors.PhoneQuery{E164: "+14155550199", National: "4155550199", Country: "US", Objects: []string{"contact", "lead", "company"}}
+	_, err := matcher.FindContacts(t.Context(), q)
+	require.NoError(t, err)
+	require.Equal(t, map[string]int{"2 GET /persons/search": 2, "2 GET /organizations/search": 1}, f.State().Requests)
+	f.AddLead("A lead", f.AddPerson("Ada", "(415) 555-0199"))
+	f.AddOrganization("Acme", "+14155550199")
+	found, err := matcher.FindContacts(t.Context(), q)
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	require.Equal(t, "contact", found[0].Object)
+	require.Equal(t, map[string]int{"2 GET /persons/search": 4, "2 GET /organizations/search": 1}, f.State().Requests)
+	q.Objects = []string{"lead", "contact"}
+	found, err = matcher.FindContacts(t.Context(), q)
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	require.Equal(t, "lead", found[0].Object)
+}
+
 func TestALeadTakesThePersonWithItsNumber(t *testing.T) {
 	t.Parallel()
 	f := ready(t, pipedrivefake.Options{}, settings)
