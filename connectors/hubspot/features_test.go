@@ -395,3 +395,32 @@ func TestVerifyNamesWhatIsNotGranted(t *testing.T) {
 	require.Contains(t, texts["Recordings"], "scope files")
 	require.Contains(t, texts["Tasks"], "each once")
 }
+
+func TestAnUploadWhoseAnswerWasLostLeavesOneFile(t *testing.T) {
+	t.Parallel()
+	for _, searchLags := range []bool{false, true} {
+		f, _ := ready(t, hubspotfake.Options{})
+		drop := true
+		session := connect(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case r.Method == http.MethodPost && r.URL.Path == "/files/v3/files" && drop:
+				drop = false
+				f.ServeHTTP(httptest.NewRecorder(), r)
+				panic(http.ErrAbortHandler)
+			case strings.HasSuffix(r.URL.Path, "/files/search") && searchLags:
+				fmt.Fprint(w, `{"results":[]}`)
+			default:
+				f.ServeHTTP(w, r)
+			}
+		}))
+		out, err := session.WriteCall(t.Context(), write("k", "", "x", noon))
+		require.NoError(t, err)
+		uploader := session.(connectors.RecordingUploader)
+		_, err = uploader.UploadRecording(t.Context(), upload(out.RemoteID, "sound"))
+		require.Equal(t, connectors.UnknownOutcome, connectors.AsError(err).Class)
+		_, err = uploader.UploadRecording(t.Context(), upload(out.RemoteID, "sound"))
+		require.NoError(t, err)
+		require.Len(t, f.Files(), 1)
+		require.Len(t, f.FilesOf("calls", out.RemoteID), 1)
+	}
+}
