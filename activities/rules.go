@@ -71,11 +71,11 @@ func (d *attempt) rules(ctx context.Context, owner, id string, version int) (*ma
 	if err != nil {
 		return nil, fmt.Errorf("%w: read the rules: %w", errStore, err)
 	}
-	text := stored.Document
-	if text == "" {
-		text = "rules: []"
+	doc, err := mappings.ReadRules([]byte(stored.Document))
+	if err == nil {
+		rules, err = mappings.CompileRules(doc, country)
 	}
-	if rules, err = mappings.LoadRules([]byte(text), country); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	o.mu.Lock()

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/callsync/callsync/records"
 )
 
 // pageFunc answers one page for somebody who may see it.
@@ -42,6 +44,10 @@ func (h *Handler) registerPages(mux *http.ServeMux) {
 	page("POST /sources/{id}/delete", admin, h.sourceDeleteForm)
 	page("POST /sources/{id}/send-test", operator, h.sourceTestForm)
 	page("POST /sources/{id}/drift", admin, h.driftForm)
+	for _, owner := range []string{records.RulesOfSource, records.RulesOfConnection} {
+		page("GET /"+owner+"s/{id}/rules", viewer, h.rulesPage(owner))
+		page("POST /"+owner+"s/{id}/rules", viewer, h.rulesForm(owner))
+	}
 	page("GET /connections", viewer, h.connectionsPage)
 	page("GET /connections/{id}/connect", admin, h.connectPage)
 	mux.HandleFunc("GET /oauth/callback", h.oauthCallback)
@@ -108,6 +114,7 @@ var flashes = map[string]string{
 	"failed":    "The test has run, and something is not right. See below.",
 	"rotated":   "The hook URLs have a new token. The old ones go on working for 24 hours.",
 	"connected": "Connected. Run the test: it shows whether everything is in place.",
+	"rules":     "Saved. The rules count for every call that is delivered from now on; what is in a CRM stays there.",
 	"paused":    "Paused. Calls are kept until you resume.",
 	"resumed":   "Resumed. What was kept is delivered now.",
 }

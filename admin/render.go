@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -85,7 +86,10 @@ func (r *renderer) funcs() template.FuncMap {
 		"bytes":    byteSize,
 		"own":      ownFieldOf,
 		"yes":      yesOrNo,
-		"add":      func(a, b int) int { return a + b },
+		// The list of fields is the same in every condition of the rules' builder.
+		"rulesFields":  sync.OnceValue(fieldGroups),
+		"previewSizes": func() []int { return []int{50, 200, 500} },
+		"add":          func(a, b int) int { return a + b },
 	}
 }
 

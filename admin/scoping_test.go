@@ -40,6 +40,10 @@ func TestNoRouteCrossesWorkspaces(t *testing.T) {
 		"PATCH /sources/{id}": `{"name": "stolen"}`, "PATCH /connections/{id}": `{"name": "stolen"}`,
 		"PUT /connections/{id}/owners":            `{"items": []}`,
 		"PUT /connections/{id}/dispositions":      `{"items": []}`,
+		"PUT /connections/{id}/rules":             `{"document": "otherwise: skip"}`,
+		"PUT /sources/{id}/rules":                 `{"document": "otherwise: skip"}`,
+		"POST /connections/{id}/rules/preview":    `{"document": "otherwise: skip"}`,
+		"POST /sources/{id}/rules/preview":        `{"document": "otherwise: skip"}`,
 		"PUT /connections/{id}/mappings/{object}": `{"document": {"format": 1, "object": "call", "fields": [{"target": "hs_call_title", "value": {"const": "stolen"}}]}}`,
 		"POST /sources/{id}/pull":                 `{"from": "2026-01-01T00:00:00Z"}`,
 		"POST /sources/{id}/drift/acknowledge":    `{"all": true}`,
@@ -134,7 +138,7 @@ func (f *fixture) everything(ids map[string]string) string {
 	f.t.Helper()
 	var b strings.Builder
 	for _, path := range []string{"/sources", "/connections", "/own-numbers", "/holds", "/messages", "/forms", "/calls",
-		"/connections/" + ids["/connections/"] + "/owners", "/connections/" + ids["/connections/"] + "/dispositions", "/connections/" + ids["/connections/"] + "/mappings/call/versions"} {
+		"/connections/" + ids["/connections/"] + "/owners", "/connections/" + ids["/connections/"] + "/dispositions", "/connections/" + ids["/connections/"] + "/rules", "/sources/" + ids["/sources/"] + "/rules", "/connections/" + ids["/connections/"] + "/mappings/call/versions"} {
 		b.WriteString(f.must(200, "GET", path, "").Raw)
 	}
 	for _, t := range f.must(200, "GET", "/tokens", "").items() {

@@ -150,6 +150,8 @@ func (l lane) parked() why {
 			reason = l.CRM + " refused the field " + d.Field + "."
 		}
 		return sentence("trouble", actionRetry, "On hold: ", cmp.Or(reason, l.CRM+" refused what was sent."), " Fix this in the mapping or in "+l.CRM+", then retry.")
+	case "rule":
+		return sentence("trouble", actionRetry, "On hold: ", reason, " Correct the rules, then retry.")
 	case string(connectors.UnknownOutcome):
 		return sentence("trouble", actionRetry, "On hold: ", cmp.Or(reason, l.CRM+" never said whether it stored the call."), " Look in "+l.CRM+" whether the call is there, then retry.")
 	}
@@ -159,6 +161,8 @@ func (l lane) parked() why {
 func (l lane) skipped() why {
 	d := l.Delivery
 	switch d.Class {
+	case "rule":
+		return sentence("idle", actionNone, full(d.Reason))
 	case "deleted":
 		return sentence("idle", actionNone, "Skipped: the record was deleted in "+l.CRM+", and callsync does not make it again.")
 	case "shadow":

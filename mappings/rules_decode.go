@@ -37,14 +37,18 @@ func (d RulesDocument) Problems(countries ...string) RuleProblems {
 	return ruleProblems(d.problems(countries))
 }
 
-// LoadRules makes rules that were stored ready to decide about calls of a country. What ParseRules had refused is refused
-// here as well, but for phone numbers that are none in this country.
-func LoadRules(data []byte, country string) (*Rules, error) {
+// ReadRules reads a document that was stored. What ParseRules had refused is refused here as well, but for phone numbers:
+// their countries may have changed since, and that must not stop a call. An empty text is a document without rules.
+func ReadRules(data []byte) (RulesDocument, error) {
+	if len(data) == 0 {
+		return RulesDocument{Otherwise: RuleSync}, nil
+	}
 	doc, d := decodeRules(data)
 	if len(d.problems) > 0 {
-		return nil, ruleProblems(d.problems)
+		return doc, ruleProblems(d.problems)
 	}
-	return CompileRules(doc, country)
+	_, err := CompileRules(doc, "")
+	return doc, err
 }
 
 // maxProblems is how many problems are shown; whoever has more will look again.
