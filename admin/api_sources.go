@@ -50,8 +50,10 @@ type SourceView struct {
 	// Connections it feeds; absent means every connection of the workspace.
 	Connections []string  `json:"connections,omitzero"`
 	HookURLs    []HookURL `json:"hook_urls" doc:"Where the phone system sends to. The token in them is shown when it is made or rotated, and masked afterwards."`
-	CreatedAt   time.Time `json:"created_at"`
-	UpdatedAt   time.Time `json:"updated_at"`
+	// Clock is absent until calls have ended.
+	Clock     *ClockView `json:"clock,omitempty" doc:"How the source's clock compares with callsync's, once calls have ended."`
+	CreatedAt time.Time  `json:"created_at"`
+	UpdatedAt time.Time  `json:"updated_at"`
 }
 
 // HookURL is one address that a phone system sends to.
@@ -139,11 +141,14 @@ func (h *Handler) hookURLs(s records.Source, reveal bool) []HookURL {
 
 func (h *Handler) listSources(ctx context.Context, p principal, _ *none) (*answer[List[SourceView]], error) {
 	all, err := h.Store.Sources(ctx, p.WorkspaceID)
+	if err != nil {
+		return nil, err
+	}
 	items := make([]SourceView, 0, len(all))
 	for _, s := range all {
 		items = append(items, h.viewSource(s, false))
 	}
-	return &answer[List[SourceView]]{List[SourceView]{Items: items}}, err
+	return &answer[List[SourceView]]{List[SourceView]{Items: items}}, h.addClocks(ctx, p.WorkspaceID, all, items)
 }
 
 func (h *Handler) createSource(ctx context.Context, p principal, in *sourceCreate) (*answer[SourceView], error) {
@@ -177,7 +182,12 @@ func (h *Handler) createSource(ctx context.Context, p principal, in *sourceCreat
 
 func (h *Handler) getSource(ctx context.Context, p principal, in *PathID) (*answer[SourceView], error) {
 	s, err := h.Store.SourceByID(ctx, p.WorkspaceID, in.ID)
-	return &answer[SourceView]{h.viewSource(s, false)}, err
+	if err != nil {
+		return nil, err
+	}
+	view := []SourceView{h.viewSource(s, false)}
+	err = h.addClocks(ctx, p.WorkspaceID, []records.Source{s}, view)
+	return &answer[SourceView]{view[0]}, err
 }
 
 func (h *Handler) patchSource(ctx context.Context, p principal, in *sourcePatch) (*answer[SourceView], error) {

@@ -20,6 +20,7 @@ type sourceView struct {
 	sourceCard
 	Loc       *time.Location
 	Steps     []stepView
+	Clock     *ClockView
 	Signature signatureState
 	// Triggers say what arrived last of each kind of request, Others what came besides.
 	Triggers []triggerRow
@@ -118,6 +119,11 @@ func (h *Handler) sourceView(ctx context.Context, p principal, s records.Source,
 	if err != nil {
 		return v, err
 	}
+	clocks, err := h.Store.SourceClocks(ctx, p.WorkspaceID)
+	if err != nil {
+		return v, err
+	}
+	v.Clock = h.clockView(s, clocks)
 	var info telephony.Info
 	if provider, ok := h.Providers[s.Provider]; ok {
 		info = provider.Info()

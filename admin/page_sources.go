@@ -39,7 +39,8 @@ func (h *Handler) sourceCard(s records.Source, k kept, reveal bool) sourceCard {
 // sourceRow is a source in the list.
 type sourceRow struct {
 	sourceCard
-	Loc *time.Location
+	Loc   *time.Location
+	Clock *ClockView
 	// Last is the newest request; nil if none has come.
 	Last *receiptRow
 }
@@ -58,9 +59,13 @@ func (h *Handler) sourcesPage(w http.ResponseWriter, r *http.Request, p principa
 	if err != nil {
 		return err
 	}
+	clocks, err := h.Store.SourceClocks(r.Context(), p.WorkspaceID)
+	if err != nil {
+		return err
+	}
 	v := sourcesView{Self: "/sources"}
 	for _, s := range sources {
-		row := sourceRow{sourceCard: h.sourceCard(s, k, false), Loc: location(s)}
+		row := sourceRow{sourceCard: h.sourceCard(s, k, false), Loc: location(s), Clock: h.clockView(s, clocks)}
 		items, err := h.Store.ReceiptsPage(r.Context(), p.WorkspaceID, records.ReceiptFilter{SourceID: s.ID, Limit: 1})
 		if err != nil {
 			return err

@@ -22,6 +22,7 @@ type Store interface {
 	Queries
 	DriftStore
 	LiveStore
+	ClockStore
 }
 
 // Accounts knows who may come in.
