@@ -6,14 +6,16 @@ WORKFLOWCHECK := go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0
 
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 20s
+# How long each decoder is fuzzed by make test.
+DECODERFUZZ ?= 10s
 TEMPORAL := devstack/temporal
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo bench build temporal test fmt-check vet lint fuzz clean
+.PHONY: help run demo bench build temporal test fmt-check vet lint fuzz fuzz-decoders clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## The whole product on embedded defaults with a phone that keeps calling, until Ctrl-C; keeps its data in .devstack
 	@echo "compiling the devstack (the first time this downloads modules and takes a minute or two)"
@@ -23,8 +25,12 @@ demo: ## A fixed script of calls through the whole product, from nothing to a ta
 	@echo "compiling the devstack (the first time this downloads modules and takes a minute or two)"
 	@go run ./cmd/devstack demo
 
-bench: ## Figures (name value unit) next to the floors of the same machine
+bench: ## Figures (name value unit) next to the floors of the same machine; BENCH=decode: decode and fold alone, per phone system
+ifeq ($(BENCH),decode)
+	@go test -run '^$$' -bench DecodeFold -cpu 1 ./cmd/callsync
+else
 	@go run ./cmd/devstack bench
+endif
 
 build: ## The product's binary, bin/callsync
 	CGO_ENABLED=0 go build -trimpath -ldflags "-X github.com/callsync/callsync/internal/telemetry.Version=$(VERSION)" -o bin/callsync ./cmd/callsync
@@ -37,6 +43,7 @@ temporal:
 test: fmt-check vet temporal ## Everything: formatting, vet, unit tests and end-to-end tests on a real PostgreSQL and Temporal
 	@echo "== go test ./... (the end-to-end tests start the whole stack)"
 	@go test -timeout 20m ./...
+	@$(MAKE) fuzz-decoders
 
 fmt-check:
 	@echo "== gofmt"
@@ -54,13 +61,21 @@ lint: fmt-check vet ## gofmt, go vet, staticcheck, and workflowcheck on the work
 	@echo "== workflowcheck"
 	@go run $(WORKFLOWCHECK) $(addprefix -config ,$(wildcard workflows/workflowcheck.config.yaml)) ./workflows/...
 
-fuzz: ## Every fuzz test for FUZZTIME (20s) each
-	@set -e; grep -rlE '^func Fuzz' --include='*_test.go' . | sort | while read -r file; do \
-	  for name in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]*)\(.*/\1/p' "$$file"); do \
-	    echo "== $$name in $$(dirname "$$file")"; \
-	    go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$(dirname "$$file")"; \
+# fuzz runs, one after the other, the fuzz tests below a folder whose names match. What they find stays in testdata/fuzz.
+define fuzz
+	@set -e; grep -rlE '^func $(2)' --include='*_test.go' $(1) | sort | while read -r file; do \
+	  for name in $$(sed -nE 's/^func ($(2)[A-Za-z0-9_]*)\(.*/\1/p' "$$file"); do \
+	    echo "== $$name in $$(dirname "$$file") for $(3)"; \
+	    go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(3) -fuzzminimizetime 10x -parallel 2 "./$$(dirname "$$file")"; \
 	  done; \
 	done
+endef
+
+fuzz: ## Every fuzz test for FUZZTIME (20s) each
+	$(call fuzz,.,Fuzz,$(FUZZTIME))
+
+fuzz-decoders: ## What reads phone systems' requests, for DECODERFUZZ (10s) each
+	$(call fuzz,telephony,Fuzz(Decode|Read),$(DECODERFUZZ))
 
 clean: ## Remove what make has made, and the data of make run
 	rm -rf bin .devstack
