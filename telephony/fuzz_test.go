@@ -38,7 +38,7 @@ func sane(t *testing.T, f *Fields) {
 func FuzzReadBody(f *testing.F) {
 	for _, body := range []string{
 		`{"id":"1","a":[{"b":1e400},{"B":null}],"t":"2026-03-01 15:04:05"}`, `[{"a":"{\"b\":[1]}"}]`, `"{\"a\":1}"`, "\xEF\xBB\xBF{}", `{"a":"\ud800\u0000"}`,
-		"a[0][b]=1&a[1][b]=2&c[]=x&c[]=y&d=%7B%22e%22%3A1%7D", "a.b=1;c=2", "{", "a=%zz", "[[[[", `{"a":1}{"b":2}`,
+		"a[0][b]=1&a[1][b]=2&c[]=x&c[]=y&d=%7B%22e%22%3A1%7D", "a.b=1;c=2", "{", "a=%zz", "[[[[", `{"a":1}{"b":2}`, `{"t":"9999-12-31 23:59:59","u":"0001-01-01T00:00:00Z"}`,
 		"--x\r\nContent-Disposition: form-data; name=\"a[b]\"\r\n\r\n1\r\n--x--\r\n",
 	} {
 		f.Add([]byte(body), "application/json")

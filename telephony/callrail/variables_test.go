@@ -17,15 +17,19 @@ func dictionary() telephonytest.Dictionary {
 	received, sent := []string{"text-received"}, []string{"text-sent"}
 	texts, form := slices.Concat(sent, received), []string{"form-submission"}
 	const at, utc = "2026-03-01T10:04:05.000-05:00", "2026-03-01T15:04:05Z"
+	placeholder := "a placeholder: nobody can know it while the call goes on"
 	said := "where there is no other than this; else it only repeats what others say"
 	all := []telephonytest.Variable{
 		{Name: "resource_id", Triggers: calls, Field: "provider_call_id", Example: "CAL2"},
 		{Name: "answered", Triggers: live, Field: "status", Example: true, Want: "in_progress", Note: "false is a placeholder while the call goes on"},
 		{Name: "answered", Triggers: ended, Field: "status", Example: true, Want: "answered"},
+		{Name: "call_type", Triggers: live, Example: "missed", Note: placeholder},
+		{Name: "voicemail", Triggers: live, Example: false, Note: placeholder},
+		{Name: "duration", Triggers: live, Example: "0", Note: placeholder},
 		{Name: "call_type", Triggers: ended, Field: "status", Example: "abandoned"},
 		{Name: "formatted_call_type", Triggers: calls, Field: "attributes.formatted_call_type", Example: "Missed Call", Note: said},
-		{Name: "voicemail", Triggers: ended, Field: "status", Example: true, Want: "voicemail", Note: "false is a placeholder while the call goes on"},
-		{Name: "duration", Triggers: ended, Field: "duration_seconds", Example: "15", Note: "0 is a placeholder while the call goes on"},
+		{Name: "voicemail", Triggers: ended, Field: "status", Example: true, Want: "voicemail"},
+		{Name: "duration", Triggers: ended, Field: "duration_seconds", Example: "15"},
 		{Name: "formatted_duration", Triggers: calls, Field: "attributes.formatted_duration", Example: "15s", Note: said},
 		{Name: "customer_city", Triggers: calls, Field: "customer.city", Example: "Springfield"},
 		{Name: "customer_country", Triggers: calls, Field: "customer.country", Example: "US"},

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/callsync/callsync/call"
+	"github.com/callsync/callsync/telephony"
 )
 
 // checkFold checks what holds of the events of one receipt whatever they say: folding them again gives the same, a receipt
@@ -83,6 +84,32 @@ func core(c call.Call) string {
 		"started": c.StartedAt, "answered": c.AnsweredAt, "ended": c.EndedAt, "duration": c.DurationSeconds, "talk": c.TalkSeconds,
 		"recordings": c.Recordings, "disposition": c.Disposition, "campaign": c.Campaign, "outlook": c.Outlook,
 	}))
+}
+
+// checkOrders lets the samples of each story arrive in every order.
+func checkOrders(t *testing.T, p telephony.Provider) {
+	sampler, ok := p.(telephony.Sampler)
+	if !ok {
+		t.Skip("the provider has no samples")
+	}
+	info, s, seen := p.Info(), Settings(p), map[telephony.Story]bool{}
+	for _, trigger := range info.Triggers {
+		if seen[trigger.Story] {
+			continue
+		}
+		seen[trigger.Story] = true
+		var events []call.Event
+		for _, part := range info.StoryOf(trigger.Story) {
+			r, err := sampler.Sample(part.Event, arrived, s)
+			require.NoError(t, err)
+			for _, e := range decode(t, p, r, s).Events {
+				if e.Message == nil && e.Form == nil {
+					events = append(events, e)
+				}
+			}
+		}
+		checkArrivals(t, events)
+	}
 }
 
 // checkArrivals lets the events of one call arrive in other orders: the call is the same in the end. What the phone system

@@ -31,6 +31,7 @@ func (k Kit) Run(t *testing.T) {
 	t.Run("verify", func(t *testing.T) { checkVerify(t, p) })
 	t.Run("samples", func(t *testing.T) { checkSamples(t, p) })
 	t.Run("stories", func(t *testing.T) { checkStories(t, p) })
+	t.Run("arrivals", func(t *testing.T) { checkOrders(t, p) })
 	t.Run("steps", func(t *testing.T) { checkSteps(t, p) })
 	t.Run("variables", func(t *testing.T) { checkVariables(t, p, k.Dictionary) })
 	seen := map[string]bool{}

@@ -72,7 +72,11 @@ func (k Kit) variables(b *strings.Builder, info telephony.Info) {
 		if v.Extra {
 			note = strings.TrimSuffix("not on the vendor's page; "+note, "; ")
 		}
-		fmt.Fprintf(b, "| `%s` | %s | `%s` | %s |\n", listed(v.Name), sentWith(info, v.Triggers), listed(v.Field), note)
+		place := "nowhere"
+		if v.Field != "" {
+			place = "`" + listed(v.Field) + "`"
+		}
+		fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", listed(v.Name), sentWith(info, v.Triggers), place, note)
 	}
 }
 
