@@ -39,7 +39,7 @@ func wav(size int) []byte {
 }
 
 func (r *recording) Read(p []byte) (int, error) {
-	if r.given > recordingSize/2 {
+	if r.given > recordingSize/2 && !r.held.Load() {
 		deadline := time.Now().Add(5 * time.Second)
 		for r.seen.Load() == 0 && time.Now().Before(deadline) && r.ctx.Err() == nil {
 			time.Sleep(time.Millisecond)
