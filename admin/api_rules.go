@@ -22,6 +22,8 @@ type RuleStore interface {
 	// PutRules replaces them if Version is still the one in force; a negative one does not matter. Errors:
 	// records.ErrNotFound, records.ErrConflict.
 	PutRules(ctx context.Context, workspaceID string, r records.Rules) (records.Rules, error)
+	// LearnedNumbers lists the numbers that calls showed to be the workspace's own.
+	LearnedNumbers(ctx context.Context, workspaceID string) ([]records.LearnedNumber, error)
 }
 
 // RulesView is the rules of a source or connection.
@@ -333,12 +335,22 @@ func (p *RulesPreview) add(c RuledCall) {
 }
 
 func (h *Handler) ownNumbers(ctx context.Context, workspaceID string) (map[string]bool, error) {
-	all, err := h.Store.OwnNumbers(ctx, workspaceID)
-	out := make(map[string]bool, len(all))
-	for _, n := range all {
+	listed, err := h.Store.OwnNumbers(ctx, workspaceID)
+	if err != nil {
+		return nil, err
+	}
+	learned, err := h.Store.LearnedNumbers(ctx, workspaceID)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]bool, len(listed)+len(learned))
+	for _, n := range learned {
+		out[n.Number] = n.Counts
+	}
+	for _, n := range listed {
 		out[n.Number] = true
 	}
-	return out, err
+	return out, nil
 }
 
 // mostPages bounds how far back the last calls of a connection's sources are looked for among those of others.
