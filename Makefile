@@ -21,7 +21,7 @@ run: ## The whole product on embedded defaults with a phone that keeps calling, 
 	@echo "compiling the devstack (the first time this downloads modules and takes a minute or two)"
 	@go run ./cmd/devstack run
 
-demo: ## A fixed script of calls through the whole product, from nothing to a table of what reached the CRM
+demo: ## A fixed script of calls of every phone system through the whole product, from nothing to a table of what reached the CRMs
 	@echo "compiling the devstack (the first time this downloads modules and takes a minute or two)"
 	@go run ./cmd/devstack demo
 

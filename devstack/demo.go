@@ -4,38 +4,65 @@ package devstack
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"text/tabwriter"
 	"time"
 
 	"github.com/callsync/callsync/connectors/hubspot/hubspotfake"
+	"github.com/callsync/callsync/connectors/webhook/webhookfake"
 	"github.com/callsync/callsync/devstack/phone"
+	"github.com/callsync/callsync/telephony/callerdesk"
 	"github.com/callsync/callsync/telephony/callrail"
 	"github.com/callsync/callsync/telephony/callrail/callrailfake"
+	"github.com/callsync/callsync/telephony/deepcall"
 )
 
-// DemoOptions are those of a stack that Demo runs on: a window that does not try one's patience.
-func DemoOptions(fake *hubspotfake.Fake) Options {
-	return Options{Window: 6 * time.Second, Quiet: time.Second, CRM: HubSpot(fake)}
+// demoSecret signs what the demo's webhook CRM gets.
+const demoSecret = "whsec_ZGVtby1vZi1jYWxsc3luYy13ZWJob29rcw=="
+
+// DemoCRMs are the fake CRMs of the demo: a HubSpot account, and a receiver of signed webhooks.
+type DemoCRMs struct {
+	HubSpot *hubspotfake.Fake
+	Webhook *webhookfake.Receiver
+}
+
+// NewDemoCRMs makes them.
+func NewDemoCRMs() DemoCRMs {
+	receiver, err := webhookfake.New(demoSecret, nil)
+	if err != nil {
+		panic("devstack: " + err.Error()) // The secret is ours.
+	}
+	return DemoCRMs{HubSpot: hubspotfake.New(hubspotfake.Options{}), Webhook: receiver}
+}
+
+// DemoOptions are those of a stack that Demo runs on: every phone system, both CRMs, and a window that does not try one's
+// patience.
+func DemoOptions(crms DemoCRMs) Options {
+	return Options{
+		Window: 6 * time.Second, Quiet: time.Second, CRM: HubSpot(crms.HubSpot), Also: Webhook(crms.Webhook, demoSecret), Phones: phone.Providers,
+	}
 }
 
 // demoTimeout is how long the CRM may take to have what the script waits for: a multiple of what it takes on a busy
 // machine.
 const demoTimeout = time.Minute
 
-// Demo sends a fixed script of calls through the stack, waits for them, and prints call by call what became of them. It
-// returns an error unless every call is in the fake CRM exactly once with the expected fields and every webhook is
-// accounted for.
-func Demo(ctx context.Context, s *Stack, fake *hubspotfake.Fake, out io.Writer) error {
-	d := &demo{stack: s, fake: fake, sender: phone.Sender{HookURL: s.HookURL, Key: s.SigningKey}}
-	d.scenes = script(fake)
-	fmt.Fprintf(out, "sending the script: %d calls and 2 bad webhooks, window %s\n", len(d.scenes), s.opts.Window)
+// Demo sends a fixed script of calls of every phone system through the stack, waits for them, and prints call by call what
+// became of them. It returns an error unless every call is in both fake CRMs exactly once with the expected fields and every
+// webhook is accounted for.
+func Demo(ctx context.Context, s *Stack, crms DemoCRMs, out io.Writer) error {
+	d := &demo{stack: s, fake: crms.HubSpot, receiver: crms.Webhook, lines: map[string]phone.Line{}}
+	for _, line := range s.Lines {
+		d.lines[line.Provider] = line
+	}
+	d.scenes = append(script(crms.HubSpot), d.otherPhones(crms.HubSpot)...)
+	fmt.Fprintf(out, "sending the script: %d calls of %d phone systems and 2 bad webhooks, window %s\n", len(d.scenes), len(d.lines), s.opts.Window)
 	problems := d.play(ctx)
 	waiting := d.wait(ctx)
 	more, err := d.account(ctx)
@@ -43,7 +70,7 @@ func Demo(ctx context.Context, s *Stack, fake *hubspotfake.Fake, out io.Writer) 
 	d.table(out)
 	for _, sc := range d.scenes {
 		for _, p := range sc.problems {
-			problems = append(problems, sc.name+": "+p)
+			problems = append(problems, sc.title()+": "+p)
 		}
 	}
 	switch {
@@ -55,38 +82,54 @@ func Demo(ctx context.Context, s *Stack, fake *hubspotfake.Fake, out io.Writer) 
 	if len(problems) > 0 {
 		return fmt.Errorf("the demo differs from what is expected:\n  %s\nthe logs are in %s", strings.Join(problems, "\n  "), s.Logs)
 	}
-	fmt.Fprintf(out, "every call is in the CRM exactly once with the expected fields; every webhook is accounted for\n")
+	fmt.Fprintf(out, "every call is in both CRMs exactly once with the expected fields; every webhook is accounted for\n")
 	return nil
 }
 
 type demo struct {
-	stack  *Stack
-	fake   *hubspotfake.Fake
-	sender phone.Sender
-	scenes []*scene
-	// badSignature and unreadable count the webhooks that are no calls.
+	stack    *Stack
+	fake     *hubspotfake.Fake
+	receiver *webhookfake.Receiver
+	lines    map[string]phone.Line
+	scenes   []*scene
+	// badSignature and unreadable count the webhooks that are no calls, all of them CallRail's.
 	badSignature, unreadable int
 }
 
+// The stages of a call at which webhooks are sent.
+const (
+	early = iota
+	report
+	late
+)
+
 // scene is one call of the script.
 type scene struct {
-	name string
-	// call is the call as it is in the end; owner is the CRM's id of its agent.
-	call  callrailfake.Call
-	owner string
-	play  func(ctx context.Context, p *player)
+	// phone is the kind of phone system.
+	phone, name string
+	// providerID is the phone system's id of the call, customer whom it is with, owner the CRM's id of its agent.
+	providerID, customer, owner string
+	// fields are what the record must have besides; recorded tells whether it must have a recording.
+	fields   map[string]string
+	recorded bool
+	play     func(ctx context.Context, p *player)
 	// body are parts that the record's text must hold, and writes how often the record is written; zero is not checked.
 	body   []string
 	writes int
 
 	id       string
-	sent     int
+	sent     [late + 1]int
 	lastSent time.Time
 	done     time.Time
 	outcome  string
 	record   string
+	also     string
 	problems []string
 }
+
+func (sc *scene) title() string { return sc.phone + ": " + sc.name }
+
+func (sc *scene) allSent() int { return sc.sent[early] + sc.sent[report] + sc.sent[late] }
 
 // player sends the webhooks of one scene.
 type player struct {
@@ -96,17 +139,23 @@ type player struct {
 }
 
 // send sends the scene's webhook once, which must be accepted.
-func (p *player) send(ctx context.Context, event string, body []byte) {
-	status, err := p.d.sender.Send(ctx, event, body)
+func (p *player) send(ctx context.Context, stage int, w phone.Webhook) {
+	status, answer, err := p.d.lines[p.sc.phone].Send(ctx, w)
 	if err == nil && status != http.StatusOK {
 		err = fmt.Errorf("answered %d", status)
 	}
-	if err != nil {
-		p.errs = append(p.errs, fmt.Errorf("%s: %w", event, err))
+	if want, ok := answers[p.sc.phone]; ok && err == nil && answer != want {
+		err = fmt.Errorf("answered %q and not %q", answer, want)
 	}
-	p.sc.sent++
+	if err != nil {
+		p.errs = append(p.errs, fmt.Errorf("%s: %w", w.Name, err))
+	}
+	p.sc.sent[stage]++
 	p.sc.lastSent = time.Now()
 }
+
+// answers are what phone systems want to hear.
+var answers = map[string]string{deepcall.ID: "GODBLESSYOU", callerdesk.ID: "success"}
 
 func (p *player) wait(ctx context.Context, d time.Duration) {
 	select {
@@ -121,116 +170,12 @@ func (p *player) delivered(ctx context.Context) {
 	defer cancel()
 	for ctx.Err() == nil {
 		calls, err := p.d.calls(ctx)
-		if c := calls[p.sc.call.ID]; err == nil && c.State == "synced" {
+		if c := calls[p.sc.providerID]; err == nil && c.State == "synced" {
 			return
 		}
 		p.wait(ctx, 100*time.Millisecond)
 	}
 	p.errs = append(p.errs, errors.New("not delivered in time"))
-}
-
-// script is what the demo plays. All scenes are played at once.
-func script(fake *hubspotfake.Fake) []*scene {
-	const agent = "dana@example.com"
-	owner := fake.AddOwner(agent)
-	// The window is counted from a call's end: they all end now.
-	const talk = 61 * time.Second
-	began := time.Now().Add(-talk).Truncate(time.Millisecond)
-	base := func(n int) callrailfake.Call {
-		return callrailfake.Call{
-			ID: callrailfake.NewID("CAL"), StartedAt: began,
-			Customer: fmt.Sprintf("+1212555%04d", 100+n), CustomerName: fmt.Sprintf("Demo Caller %c", 'A'+n),
-		}
-	}
-	talked := func(n int) callrailfake.Call {
-		c := base(n)
-		c.Answered, c.Duration, c.Recording, c.AgentEmail = true, talk, true, agent
-		return c
-	}
-	without := func(c callrailfake.Call) callrailfake.Call {
-		c.Recording, c.Transcription, c.Tags, c.Note = false, "", nil, ""
-		return c
-	}
-	post := func(ctx context.Context, p *player, c callrailfake.Call) {
-		p.send(ctx, callrail.EventPostCall, callrailfake.PostCall(c))
-	}
-	ring := func(ctx context.Context, p *player, c callrailfake.Call) {
-		p.send(ctx, callrail.EventPreCall, callrailfake.PreCall(c))
-		p.wait(ctx, 300*time.Millisecond)
-		p.send(ctx, callrail.EventRoutingComplete, callrailfake.RoutingComplete(c))
-		p.wait(ctx, 300*time.Millisecond)
-	}
-
-	late := talked(0)
-	never := talked(1)
-	never.Recording = false
-	missed := base(2)
-	voicemail := base(3)
-	voicemail.Voicemail, voicemail.Duration, voicemail.Recording = true, 17*time.Second, true
-	voicemail.Transcription = "Please call me back."
-	updated := talked(4)
-	updated.Tags, updated.Note = []string{"Quote sent"}, "Wants it by Friday."
-	duplicate, reordered := talked(5), talked(6)
-	reordered.Tags = []string{"Came first"}
-	known, outbound := talked(7), talked(8)
-	outbound.Direction = "outbound"
-	twinA, twinB := talked(9), talked(9)
-	twinB.StartedAt = twinB.StartedAt.Add(-time.Second)
-	if _, err := fake.AddContact(map[string]string{"phone": known.Customer, "firstname": "Known"}); err != nil {
-		panic("devstack: " + err.Error()) // The fake refuses what this file makes up.
-	}
-
-	return []*scene{
-		{name: "answered, recording late", call: late, owner: owner, writes: 1, play: func(ctx context.Context, p *player) {
-			ring(ctx, p, late)
-			post(ctx, p, without(late))
-			p.wait(ctx, 2*time.Second)
-			p.send(ctx, callrail.EventCallModified, callrailfake.Modified(late, "recording_duration"))
-		}},
-		{name: "answered, recording never", call: never, owner: owner, writes: 1, play: func(ctx context.Context, p *player) {
-			ring(ctx, p, never)
-			post(ctx, p, never)
-		}},
-		{name: "missed", call: missed, play: func(ctx context.Context, p *player) {
-			ring(ctx, p, missed)
-			post(ctx, p, missed)
-		}},
-		{name: "voicemail", call: voicemail, body: []string{voicemail.Transcription}, play: func(ctx context.Context, p *player) {
-			ring(ctx, p, voicemail)
-			post(ctx, p, voicemail)
-		}},
-		{name: "updated after close", call: updated, owner: owner, writes: 2, body: []string{"Quote sent", "Wants it by Friday."}, play: func(ctx context.Context, p *player) {
-			before := without(updated)
-			before.Recording = true
-			ring(ctx, p, before)
-			post(ctx, p, before)
-			p.delivered(ctx)
-			p.send(ctx, callrail.EventCallModified, callrailfake.Modified(updated, "tags", "note"))
-		}},
-		{name: "every webhook three times", call: duplicate, owner: owner, writes: 1, play: func(ctx context.Context, p *player) {
-			for range 3 {
-				ring(ctx, p, duplicate)
-			}
-			for range 3 {
-				post(ctx, p, duplicate)
-			}
-		}},
-		{name: "in the wrong order", call: reordered, owner: owner, body: []string{"Came first"}, play: func(ctx context.Context, p *player) {
-			p.send(ctx, callrail.EventCallModified, callrailfake.Modified(reordered, "tags"))
-			p.wait(ctx, 500*time.Millisecond)
-			before := without(reordered)
-			before.Recording = true
-			post(ctx, p, before)
-			p.wait(ctx, 500*time.Millisecond)
-			ring(ctx, p, before)
-		}},
-		{name: "from a known contact", call: known, owner: owner, play: func(ctx context.Context, p *player) { post(ctx, p, known) }},
-		{name: "outbound", call: outbound, owner: owner, play: func(ctx context.Context, p *player) {
-			p.send(ctx, callrail.EventOutboundPostCall, callrailfake.OutboundPostCall(outbound))
-		}},
-		{name: "two at once, the first", call: twinA, owner: owner, play: func(ctx context.Context, p *player) { post(ctx, p, twinA) }},
-		{name: "two at once, the second", call: twinB, owner: owner, play: func(ctx context.Context, p *player) { post(ctx, p, twinB) }},
-	}
 }
 
 // play plays all scenes, and two webhooks that are no calls, and tells what did not go as it should.
@@ -251,9 +196,9 @@ func (d *demo) play(ctx context.Context) []string {
 		count  *int
 	}{
 		{"a bad signature", stray, "not the key", http.StatusUnauthorized, &d.badSignature},
-		{"an unreadable body", stray[:len(stray)/2], d.sender.Key, http.StatusOK, &d.unreadable},
+		{"an unreadable body", stray[:len(stray)/2], d.lines[callrail.ID].Secret, http.StatusOK, &d.unreadable},
 	} {
-		status, err := d.sender.SendSigned(ctx, callrail.EventPostCall, bad.body, callrailfake.Sign(bad.key, bad.body))
+		status, _, err := d.lines[callrail.ID].SendSigned(ctx, phone.Webhook{Event: callrail.EventPostCall, Body: bad.body}, bad.key)
 		*bad.count++
 		if err == nil && status != bad.status {
 			err = fmt.Errorf("answered %d and not %d", status, bad.status)
@@ -265,7 +210,7 @@ func (d *demo) play(ctx context.Context) []string {
 	scenes.Wait()
 	for _, p := range players {
 		for _, err := range p.errs {
-			problems = append(problems, fmt.Sprintf("%s: %v", p.sc.name, err))
+			problems = append(problems, fmt.Sprintf("%s: %v", p.sc.title(), err))
 		}
 	}
 	return problems
@@ -302,8 +247,8 @@ func (d *demo) wait(ctx context.Context) error {
 			open := 0
 			state := d.fake.State(true)
 			for _, sc := range d.scenes {
-				sc.id = calls[sc.call.ID].ID
-				sc.check(calls[sc.call.ID], state)
+				sc.id = calls[sc.providerID].ID
+				sc.check(calls[sc.providerID], state, d.receiver)
 				switch {
 				case len(sc.problems) > 0:
 					open++
@@ -330,7 +275,7 @@ func (d *demo) wait(ctx context.Context) error {
 }
 
 // check compares a scene with what the API and the CRM have.
-func (sc *scene) check(c apiCall, state hubspotfake.State) {
+func (sc *scene) check(c apiCall, state hubspotfake.State, receiver *webhookfake.Receiver) {
 	sc.problems = nil
 	problem := func(format string, args ...any) { sc.problems = append(sc.problems, fmt.Sprintf(format, args...)) }
 	if c.ID == "" {
@@ -352,13 +297,16 @@ func (sc *scene) check(c apiCall, state hubspotfake.State) {
 	}
 	r := found[0]
 	sc.record = "call " + r.ID
-	for name, want := range sc.want() {
+	for name, want := range sc.fields {
 		if got := r.Properties[name]; got != want {
 			problem("%s is %q and not %q", name, got, want)
 		}
 	}
-	if has := r.Properties["hs_call_recording_url"] != ""; has != sc.call.Recording {
-		problem("has a recording: %t, expected: %t", has, sc.call.Recording)
+	if got := r.Properties["hubspot_owner_id"]; got != sc.owner {
+		problem("its owner is %q and not %q", got, sc.owner)
+	}
+	if has := r.Properties["hs_call_recording_url"] != ""; has != sc.recorded {
+		problem("has a recording: %t, expected: %t", has, sc.recorded)
 	}
 	for _, part := range sc.body {
 		if !strings.Contains(r.Properties["hs_call_body"], part) {
@@ -373,6 +321,29 @@ func (sc *scene) check(c apiCall, state hubspotfake.State) {
 		sc.outcome += "s"
 	}
 	sc.checkContact(r, state, problem)
+	sc.checkWebhook(c, receiver, problem)
+}
+
+// checkWebhook compares a scene with what the receiver of webhooks has: the call at its newest revision.
+func (sc *scene) checkWebhook(c apiCall, receiver *webhookfake.Receiver, problem func(string, ...any)) {
+	got, ok := receiver.Call(c.ID)
+	var data struct {
+		Customer struct {
+			Number string `json:"number"`
+		} `json:"customer"`
+		Recordings []any `json:"recordings"`
+	}
+	switch err := json.Unmarshal(got.Data, &data); {
+	case !ok:
+		problem("the webhook CRM does not have it")
+	case err != nil:
+		problem("the webhook CRM has something that is no call: %v", err)
+	case data.Customer.Number != sc.customer:
+		problem("the webhook CRM has another customer")
+	case (len(data.Recordings) > 0) != sc.recorded:
+		problem("the webhook CRM has %d recordings", len(data.Recordings))
+	}
+	sc.also = fmt.Sprintf("revision %d", got.Revision)
 }
 
 func (sc *scene) checkContact(r hubspotfake.Record, state hubspotfake.State, problem func(string, ...any)) {
@@ -383,32 +354,11 @@ func (sc *scene) checkContact(r hubspotfake.Record, state hubspotfake.State, pro
 	for _, contact := range state.Contacts {
 		if contact.ID == r.Contacts[0] {
 			sc.record += ", contact " + contact.ID
-			if got := contact.Properties["phone"]; got != sc.call.Customer {
+			if got := contact.Properties["phone"]; got != sc.customer {
 				problem("linked to a contact with another number")
 			}
 		}
 	}
-}
-
-// want are the fields of the record that follow from the call.
-func (sc *scene) want() map[string]string {
-	c := sc.call
-	tracking := "+14155550186" // The builders' default.
-	want := map[string]string{
-		"hs_timestamp":     c.StartedAt.UTC().Format("2006-01-02T15:04:05.000Z"),
-		"hubspot_owner_id": sc.owner,
-		"hs_call_duration": fmt.Sprint(c.Duration.Milliseconds()),
-		"hs_call_status":   "NO_ANSWER",
-	}
-	if c.Answered {
-		want["hs_call_status"] = "COMPLETED"
-	}
-	if c.Direction == "outbound" {
-		want["hs_call_direction"], want["hs_call_from_number"], want["hs_call_to_number"] = "OUTBOUND", tracking, c.Customer
-	} else {
-		want["hs_call_direction"], want["hs_call_from_number"], want["hs_call_to_number"] = "INBOUND", c.Customer, tracking
-	}
-	return want
 }
 
 // apiReceipt is what the demo reads of a receipt.
@@ -425,7 +375,7 @@ func (d *demo) account(ctx context.Context) (problems []string, err error) {
 	state := d.fake.State(false)
 	numbers := map[string]bool{}
 	for _, sc := range d.scenes {
-		numbers[sc.call.Customer] = true
+		numbers[sc.customer] = true
 	}
 	if state.Counts.Calls != len(d.scenes) {
 		problems = append(problems, fmt.Sprintf("the CRM has %d calls and not %d", state.Counts.Calls, len(d.scenes)))
@@ -433,7 +383,10 @@ func (d *demo) account(ctx context.Context) (problems []string, err error) {
 	if state.Counts.Contacts != len(numbers) {
 		problems = append(problems, fmt.Sprintf("the CRM has %d contacts and not %d", state.Counts.Contacts, len(numbers)))
 	}
-	receipts, err := All[apiReceipt](ctx, d.stack.API, "/receipts", url.Values{"source": {d.stack.SourceID}})
+	if counts := d.receiver.Counts(); counts.Calls != len(d.scenes) || counts.Refused != 0 {
+		problems = append(problems, fmt.Sprintf("the webhook CRM has %d calls and not %d, and refused %d requests", counts.Calls, len(d.scenes), counts.Refused))
+	}
+	receipts, err := All[apiReceipt](ctx, d.stack.API, "/receipts", nil)
 	if err != nil {
 		return problems, err
 	}
@@ -444,9 +397,9 @@ func (d *demo) account(ctx context.Context) (problems []string, err error) {
 	}
 	sent := 0
 	for _, sc := range d.scenes {
-		sent += sc.sent
-		if byCall[sc.id] != sc.sent {
-			problems = append(problems, fmt.Sprintf("%s: %d receipts and not %d", sc.name, byCall[sc.id], sc.sent))
+		sent += sc.allSent()
+		if byCall[sc.id] != sc.allSent() {
+			problems = append(problems, fmt.Sprintf("%s: %d receipts and not %d", sc.title(), byCall[sc.id], sc.allSent()))
 		}
 	}
 	for state, want := range map[string]int{"applied": sent, "rejected": d.badSignature, "quarantined": d.unreadable, "pending": 0, "ignored": 0} {
@@ -477,18 +430,36 @@ func (d *demo) sayWhy(ctx context.Context) {
 	}
 }
 
+// table says provider by provider what was sent, and what became of it.
 func (d *demo) table(out io.Writer) {
-	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(w, "\ncall\treceipts\tworkflow\tCRM\tseconds after its last webhook")
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "\nphone\tcall\tearly\treport\tlate\tworkflow\tHubSpot\twebhooks\tseconds after its last webhook")
+	before := ""
 	for _, sc := range d.scenes {
 		took := "-"
 		if !sc.done.IsZero() {
 			took = fmt.Sprintf("%.1f", sc.done.Sub(sc.lastSent).Seconds())
 		}
-		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\n", sc.name, sc.sent, sc.outcome, sc.record, took)
+		name := sc.phone
+		if name == before {
+			name = ""
+		}
+		before = sc.phone
+		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%s\t%s\t%s\t%s\n", name, sc.name, sc.sent[early], sc.sent[report], sc.sent[late], sc.outcome, sc.record, sc.also, took)
+		if sc.phone == callrail.ID && sc == d.lastOf(callrail.ID) {
+			fmt.Fprintf(w, "\tbad signature\t\t%d\t\trefused with 401, kept\t-\t-\t-\n", d.badSignature)
+			fmt.Fprintf(w, "\tunreadable body\t\t%d\t\tquarantined\t-\t-\t-\n", d.unreadable)
+		}
 	}
-	fmt.Fprintf(w, "bad signature\t%d\trefused with 401, kept\t-\t-\n", d.badSignature)
-	fmt.Fprintf(w, "unreadable body\t%d\tquarantined\t-\t-\n", d.unreadable)
 	w.Flush()
 	fmt.Fprintln(out)
+}
+
+func (d *demo) lastOf(phone string) (last *scene) {
+	for _, sc := range d.scenes {
+		if sc.phone == phone {
+			last = sc
+		}
+	}
+	return last
 }

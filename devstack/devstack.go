@@ -21,6 +21,8 @@ import (
 
 	"github.com/callsync/callsync/connectors/hubspot"
 	"github.com/callsync/callsync/connectors/hubspot/hubspotfake"
+	"github.com/callsync/callsync/connectors/webhook"
+	"github.com/callsync/callsync/devstack/phone"
 	"github.com/callsync/callsync/internal/pglocal"
 )
 
@@ -41,8 +43,10 @@ type Options struct {
 	NoFsync bool
 	// Env is added to the environment of callsync serve and worker, as NAME=value.
 	Env []string
-	// CRM is the fake CRM; the zero value is none.
-	CRM CRM
+	// CRM is the fake CRM; the zero value is none. Also is another one beside it.
+	CRM, Also CRM
+	// Phones are the kinds of phone systems that get a source beside the demo's CallRail.
+	Phones []string
 	// Out receives a line for each step; nil means none.
 	Out io.Writer
 	// Echo receives what the processes log, beside their files; nil means none.
@@ -58,6 +62,11 @@ type CRM struct {
 	Config, Secrets map[string]string
 }
 
+// Webhook is a receiver of signed webhooks as a stack's CRM. It must check signatures with secret.
+func Webhook(receiver http.Handler, secret string) CRM {
+	return CRM{Connector: webhook.ID, Handler: receiver, Secrets: map[string]string{"signing_secret": secret}}
+}
+
 // HubSpot is a fake HubSpot account as a stack's CRM. The fake must accept its default token.
 func HubSpot(fake *hubspotfake.Fake) CRM {
 	return CRM{Connector: hubspot.ID, Handler: fake, Secrets: map[string]string{"access_token": "pat-fake"}}
@@ -70,10 +79,12 @@ type Stack struct {
 	// HookURL is the demo source's, without an event at its end; SigningKey signs its requests.
 	HookURL    string
 	SigningKey string
-	// SourceID and ConnectionID are the demo's.
-	SourceID, ConnectionID string
-	// CRMURL is where the fake CRM serves.
-	CRMURL string
+	// SourceID and ConnectionID are the demo's; AlsoID is the connection to the other CRM.
+	SourceID, ConnectionID, AlsoID string
+	// CRMURL is where the fake CRM serves, AlsoURL where the other one does.
+	CRMURL, AlsoURL string
+	// Lines lead from the demo phone to its sources: CallRail's, and those of Options.Phones, in this order.
+	Lines []phone.Line
 	// DatabaseURL is callsync's database, TemporalAddress and TemporalNamespace its Temporal.
 	DatabaseURL       string
 	TemporalAddress   string
@@ -92,7 +103,7 @@ type Stack struct {
 	temporal  *program
 	serve     *program
 	worker    *program
-	crm       *http.Server
+	crms      []*http.Server
 	died      chan error
 }
 
@@ -230,22 +241,30 @@ func (s *Stack) startTemporal(ctx context.Context, path string) error {
 	}
 }
 
-// startCRM serves the fake CRM, at the address of the last time where that is free.
-func (s *Stack) startCRM() error {
-	if s.opts.CRM.Handler == nil {
-		return nil
+// startCRM serves the fake CRMs, at the addresses of the last time where they are free.
+func (s *Stack) startCRM() (err error) {
+	if s.CRMURL, err = s.serveCRM(s.opts.CRM, &s.state.CRMAddr); err != nil {
+		return err
 	}
-	l, err := net.Listen("tcp", s.state.CRMAddr)
-	if s.state.CRMAddr == "" || err != nil {
+	s.AlsoURL, err = s.serveCRM(s.opts.Also, &s.state.AlsoAddr)
+	return err
+}
+
+func (s *Stack) serveCRM(crm CRM, addr *string) (url string, err error) {
+	if crm.Handler == nil {
+		return "", nil
+	}
+	l, err := net.Listen("tcp", *addr)
+	if *addr == "" || err != nil {
 		if l, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-			return err
+			return "", err
 		}
 	}
-	s.state.CRMAddr = l.Addr().String()
-	s.CRMURL = "http://" + s.state.CRMAddr
-	s.crm = &http.Server{Handler: s.opts.CRM.Handler, ReadHeaderTimeout: 10 * time.Second}
-	go func() { _ = s.crm.Serve(l) }()
-	return nil
+	*addr = l.Addr().String()
+	server := &http.Server{Handler: crm.Handler, ReadHeaderTimeout: 10 * time.Second}
+	s.crms = append(s.crms, server)
+	go func() { _ = server.Serve(l) }()
+	return "http://" + *addr, nil
 }
 
 // startCallsync migrates the database and starts both processes of the product.
@@ -374,8 +393,8 @@ func (s *Stack) Close() error {
 		}
 	}
 	var errs []error
-	if s.crm != nil {
-		errs = append(errs, s.crm.Close())
+	for _, crm := range s.crms {
+		errs = append(errs, crm.Close())
 	}
 	if s.postgres != nil {
 		stop := s.postgres.Stop

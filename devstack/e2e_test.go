@@ -8,18 +8,17 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/callsync/callsync/connectors/hubspot/hubspotfake"
 	"github.com/callsync/callsync/devstack"
 )
 
-// TestDemo runs the script of make demo on the real stack.
+// TestDemo runs the script of make demo on the real stack: every phone system and both CRMs.
 func TestDemo(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts PostgreSQL, Temporal and callsync; not with -short")
 	}
 	t.Parallel()
-	fake := hubspotfake.New(hubspotfake.Options{})
-	o := devstack.DemoOptions(fake)
+	crms := devstack.NewDemoCRMs()
+	o := devstack.DemoOptions(crms)
 	o.Out = t.Output()
 	began := time.Now()
 	s, err := devstack.Start(t.Context(), o)
@@ -31,5 +30,5 @@ func TestDemo(t *testing.T) {
 		require.NoError(t, s.Close())
 	})
 	t.Logf("the stack is up after %s", time.Since(began).Round(time.Millisecond))
-	require.NoError(t, devstack.Demo(t.Context(), s, fake, t.Output()))
+	require.NoError(t, devstack.Demo(t.Context(), s, crms, t.Output()))
 }

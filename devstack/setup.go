@@ -4,6 +4,7 @@ package devstack
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"maps"
@@ -13,37 +14,95 @@ import (
 	"time"
 
 	"github.com/callsync/callsync/connectors"
+	"github.com/callsync/callsync/devstack/phone"
+	"github.com/callsync/callsync/telephony/callerdesk"
+	"github.com/callsync/callsync/telephony/callrail"
+	"github.com/callsync/callsync/telephony/deepcall"
+	"github.com/callsync/callsync/telephony/generic"
+	"github.com/callsync/callsync/telephony/generic/genericfake"
+	"github.com/callsync/callsync/telephony/smartflo"
+	"github.com/callsync/callsync/telephony/xarios"
 )
 
-// setUp makes the demo source and the connection to the fake CRM where they do not exist, through the public API.
+// setUp makes the demo's sources and the connections to the fake CRMs where they do not exist, through the public API.
 func (s *Stack) setUp(ctx context.Context) error {
-	if err := s.setUpConnection(ctx); err != nil {
+	var err error
+	if s.ConnectionID, err = s.setUpConnection(ctx, s.opts.CRM, "Demo CRM", s.CRMURL, &s.state.ConnectionID); err != nil {
 		return err
 	}
-	return s.setUpSource(ctx)
+	if s.AlsoID, err = s.setUpConnection(ctx, s.opts.Also, "Demo webhooks", s.AlsoURL, &s.state.AlsoID); err != nil {
+		return err
+	}
+	demo := lineState{s.state.SourceID, s.state.HookPath, s.SigningKey}
+	if err := s.setUpLine(ctx, callrail.ID, "Demo phone", &demo); err != nil {
+		return err
+	}
+	s.state.SourceID, s.state.HookPath = demo.ID, demo.HookPath
+	s.SourceID, s.HookURL = demo.ID, s.URL+demo.HookPath
+	for _, provider := range s.opts.Phones {
+		if provider == callrail.ID {
+			continue
+		}
+		line := s.state.Lines[provider]
+		if line.Secret == "" {
+			line.Secret = rand.Text()
+		}
+		if err := s.setUpLine(ctx, provider, "Demo "+provider, &line); err != nil {
+			return err
+		}
+		if s.state.Lines == nil {
+			s.state.Lines = map[string]lineState{}
+		}
+		s.state.Lines[provider] = line
+	}
+	return s.state.save(s.Dir)
 }
 
-func (s *Stack) setUpSource(ctx context.Context) error {
-	settings := map[string]any{
-		"name":    "Demo phone",
-		"secrets": map[string]string{"signing_key": s.SigningKey},
+// lineSettings are what the demo's sources have that their kinds of phone systems need; secret is the name of the setting
+// that the line's secret is, where there is one.
+var lineSettings = map[string]struct {
+	zone, country, secret string
+	config                map[string]string
+}{
+	callrail.ID:   {"America/New_York", "US", "signing_key", nil},
+	smartflo.ID:   {"Asia/Kolkata", "IN", "header_secret", nil},
+	callerdesk.ID: {"Asia/Kolkata", "IN", "", nil},
+	deepcall.ID:   {"Asia/Kolkata", "IN", "", map[string]string{"user_id": "81234567"}},
+	xarios.ID:     {"Europe/London", "GB", "static_token", map[string]string{"recording_link": "https://recordings.example/play/{recording_id}"}},
+	generic.ID:    {"UTC", "US", "signing_key", map[string]string{"mapping": genericfake.JSONMapping}},
+}
+
+// setUpLine makes the source of one phone system, or brings it up to date.
+func (s *Stack) setUpLine(ctx context.Context, provider, name string, line *lineState) error {
+	defer func() {
+		s.Lines = append(s.Lines, phone.Line{Provider: provider, URL: s.URL + line.HookPath, Secret: line.Secret})
+	}()
+	kind, ok := lineSettings[provider]
+	if !ok {
+		return fmt.Errorf("there is no demo of the phone system %s", provider)
+	}
+	settings := map[string]any{"name": name}
+	if kind.secret != "" {
+		settings["secrets"] = map[string]string{kind.secret: line.Secret}
+	}
+	if kind.config != nil {
+		settings["config"] = kind.config
 	}
 	for name, d := range map[string]time.Duration{"window_seconds": s.opts.Window, "quiet_seconds": s.opts.Quiet, "stale_seconds": s.opts.Stale} {
 		if d != 0 {
 			settings[name] = int64(d / time.Second)
 		}
 	}
-	if s.state.SourceID != "" {
-		err := s.API.Do(ctx, http.MethodPatch, "/sources/"+s.state.SourceID, settings, nil)
+	if line.ID != "" {
+		err := s.API.Do(ctx, http.MethodPatch, "/sources/"+line.ID, settings, nil)
 		if !isNotFound(err) {
-			s.useSource()
 			return err
 		}
 	}
-	s.say("adding the demo phone system")
-	settings["provider"] = "callrail"
-	settings["time_zone"] = "America/New_York"
-	settings["default_country"] = "US"
+	s.say("adding the demo phone system (%s)", provider)
+	settings["provider"] = provider
+	settings["time_zone"] = kind.zone
+	settings["default_country"] = kind.country
 	var made struct {
 		ID       string `json:"id"`
 		HookURLs []struct {
@@ -62,51 +121,47 @@ func (s *Stack) setUpSource(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("the hook URL of the new source: %w", err)
 	}
-	s.state.SourceID, s.state.HookPath = made.ID, strings.TrimSuffix(u.Path, "/"+hook.Event)
-	s.useSource()
-	return s.state.save(s.Dir)
+	line.ID, line.HookPath = made.ID, strings.TrimSuffix(u.Path, "/"+hook.Event)
+	return nil
 }
 
-func (s *Stack) useSource() { s.SourceID, s.HookURL = s.state.SourceID, s.URL+s.state.HookPath }
-
-func (s *Stack) setUpConnection(ctx context.Context) error {
-	crm := s.opts.CRM
+// setUpConnection makes the connection to a fake CRM, or brings it up to date, and tests it.
+func (s *Stack) setUpConnection(ctx context.Context, crm CRM, name, address string, known *string) (id string, err error) {
 	if crm.Handler == nil {
-		return nil
+		return "", nil
 	}
-	config := map[string]string{"base_url": s.CRMURL}
+	config := map[string]string{"base_url": address}
 	maps.Copy(config, crm.Config)
-	settings := map[string]any{"name": "Demo CRM", "config": config, "secrets": crm.Secrets}
-	var err error = &StatusError{Status: http.StatusNotFound}
-	if s.state.ConnectionID != "" {
+	settings := map[string]any{"name": name, "config": config, "secrets": crm.Secrets}
+	err = &StatusError{Status: http.StatusNotFound}
+	if *known != "" {
 		// Its address may be another one this time.
-		err = s.API.Do(ctx, http.MethodPatch, "/connections/"+s.state.ConnectionID, settings, nil)
+		err = s.API.Do(ctx, http.MethodPatch, "/connections/"+*known, settings, nil)
 	}
 	if isNotFound(err) {
-		s.say("connecting the fake CRM")
+		s.say("connecting the fake CRM (%s)", crm.Connector)
 		settings["connector"] = crm.Connector
 		var made struct {
 			ID string `json:"id"`
 		}
 		if err = s.API.Do(ctx, http.MethodPost, "/connections", settings, &made); err == nil {
-			s.state.ConnectionID = made.ID
+			*known = made.ID
 			err = s.state.save(s.Dir)
 		}
 	}
 	if err != nil {
-		return err
+		return "", err
 	}
-	s.ConnectionID = s.state.ConnectionID
 	var report connectors.Report
-	if err := s.API.Do(ctx, http.MethodPost, "/connections/"+s.ConnectionID+"/test", nil, &report); err != nil {
-		return err
+	if err := s.API.Do(ctx, http.MethodPost, "/connections/"+*known+"/test", nil, &report); err != nil {
+		return "", err
 	}
 	for _, check := range report.Checks {
 		if !check.OK {
-			return fmt.Errorf("the connect test of the fake CRM failed: %s: %s", check.Name, check.Text)
+			return "", fmt.Errorf("the connect test of the fake CRM failed: %s: %s", check.Name, check.Text)
 		}
 	}
-	return nil
+	return *known, nil
 }
 
 func isNotFound(err error) bool {

@@ -25,6 +25,18 @@ type state struct {
 	SourceID     string `json:"source_id,omitempty"`
 	HookPath     string `json:"hook_path,omitempty"`
 	ConnectionID string `json:"connection_id,omitempty"`
+	// Lines are the sources of the other phone systems, by their kind.
+	Lines map[string]lineState `json:"lines,omitempty"`
+	// AlsoAddr and AlsoID are the second fake CRM's address and connection.
+	AlsoAddr string `json:"also_addr,omitempty"`
+	AlsoID   string `json:"also_id,omitempty"`
+}
+
+// lineState is a source of the demo phone.
+type lineState struct {
+	ID       string `json:"id"`
+	HookPath string `json:"hook_path"`
+	Secret   string `json:"secret"`
 }
 
 func loadState(dir string) (*state, error) {

@@ -19,7 +19,7 @@ Usage: devstack COMMAND
 
 Commands:
   run    until Ctrl-C; keeps its data in .devstack
-  demo   a fixed script of calls, from nothing to a table of what reached the CRM
+  demo   a fixed script of calls of every phone system, from nothing to a table of what reached the CRMs
   bench  figures, next to the floors of the same machine
 `
 

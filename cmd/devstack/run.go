@@ -41,7 +41,7 @@ func run(ctx context.Context, began time.Time) (err error) {
 		return err
 	}
 	known := fake.State(false).Counts.Calls
-	o := devstack.Options{Dir: dir, Window: window, Quiet: quiet, Stale: stale, CRM: devstack.HubSpot(fake), Out: os.Stdout, HTTPAddr: freeAddr(homeAddr)}
+	o := devstack.Options{Dir: dir, Window: window, Quiet: quiet, Stale: stale, CRM: devstack.HubSpot(fake), Phones: phone.Providers, Out: os.Stdout, HTTPAddr: freeAddr(homeAddr)}
 	surroundings(&o)
 	s, err := devstack.Start(ctx, o)
 	if err != nil {
@@ -62,7 +62,7 @@ func run(ctx context.Context, began time.Time) (err error) {
 	var background sync.WaitGroup
 	defer background.Wait()
 	defer stop()
-	caller := phone.Phone{Sender: phone.Sender{HookURL: s.HookURL, Key: s.SigningKey}, Window: window, Out: os.Stdout}
+	caller := phone.Phone{Lines: s.Lines, Window: window, Out: os.Stdout}
 	background.Go(func() { caller.Run(ctx) })
 	background.Go(func() { keep(ctx, fake, account) })
 	background.Go(func() {
@@ -116,7 +116,7 @@ callsync is running.
   fake CRM   %[5]s    a HubSpot account that keeps what it is sent
   logs       %[6]s
 
-The demo phone sends a few calls a minute. A call waits for its recording for %[7]s here (20 minutes by default).
+The demo phone calls a few times a minute, through each of six phone systems in turn. A call waits for its recording for %[7]s here (20 minutes by default).
 Send one yourself (again and again: each is a new call):
 
   body='{"resource_id":"CAL'$(date +%%s)'","direction":"inbound","answered":true,"call_type":"answered","duration":"42","recording":"https://app.callrail.com/calls/x/recording","customer_name":"Your Name","customer_phone_number":"+12125550199","tracking_phone_number":"+14155550186","start_time":"'$(date -u +%%Y-%%m-%%dT%%H:%%M:%%SZ)'"}'; curl -sS -d "$body" -H "Signature: $(printf %%s "$body" | openssl dgst -sha1 -hmac %[8]s -binary | base64)" %[9]s/post-call

@@ -1,14 +1,10 @@
-// Package phone is a fake phone system: it sends CallRail's webhooks, signed, to callsync, as one call after the other
-// would make a real one do.
 package phone
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net/http"
 	"sync"
 	"time"
 
@@ -16,51 +12,14 @@ import (
 	"github.com/callsync/callsync/telephony/callrail/callrailfake"
 )
 
-// Sender sends webhooks to one source.
-type Sender struct {
-	// HookURL is the source's, without an event at its end.
-	HookURL string
-	// Key is the signing key.
-	Key    string
-	Client *http.Client
-}
-
-// Send sends one webhook and returns the status of the answer.
-func (s Sender) Send(ctx context.Context, event string, body []byte) (int, error) {
-	return s.SendSigned(ctx, event, body, callrailfake.Sign(s.Key, body))
-}
-
-// SendSigned sends one webhook with a signature of the caller's.
-func (s Sender) SendSigned(ctx context.Context, event string, body []byte, signature string) (int, error) {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.HookURL+"/"+event, bytes.NewReader(body))
-	if err != nil {
-		return 0, err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Signature", signature)
-	client := s.Client
-	if client == nil {
-		client = http.DefaultClient
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return 0, err
-	}
-	defer resp.Body.Close()
-	_, _ = io.Copy(io.Discard, resp.Body)
-	return resp.StatusCode, nil
-}
-
-// Phone keeps calling.
+// Phone keeps calling, through all of its lines in turn.
 type Phone struct {
-	Sender Sender
+	Lines []Line
 	// Every is the mean time between two calls; zero means 12 seconds.
 	Every time.Duration
-	// Window is the source's, so that what comes late comes before or after its end on purpose.
+	// Window is the sources', so that what comes late comes before or after its end on purpose.
 	Window time.Duration
-	// Out receives a line for a webhook that was not accepted; CallRail would not send it again.
+	// Out receives a line for a webhook that was not accepted; the phone does not send it again.
 	Out io.Writer
 }
 
@@ -72,27 +31,71 @@ func (p *Phone) Run(ctx context.Context) {
 	if every == 0 {
 		every = 12 * time.Second
 	}
-	for {
-		calls.Go(func() { p.call(ctx) })
+	for n := 0; len(p.Lines) > 0; n++ {
+		line := p.Lines[n%len(p.Lines)]
+		calls.Go(func() {
+			if line.Provider == callrail.ID {
+				p.callrail(ctx, line)
+			} else {
+				p.call(ctx, line)
+			}
+		})
 		if !pause(ctx, time.Duration((0.5+rand.Float64())*float64(every))) {
 			return
 		}
 	}
 }
 
-// call plays the life of one call.
-func (p *Phone) call(ctx context.Context) {
+// call plays the life of one call through any phone system.
+func (p *Phone) call(ctx context.Context, line Line) {
+	who := people[rand.IntN(len(people))]
+	c := Call{
+		StartedAt: time.Now().Truncate(time.Second), Ring: seconds(2, 6).Truncate(time.Second), Customer: numberIn(line.Provider), CustomerName: who.name,
+		Outbound: rand.IntN(5) == 0, Answered: rand.IntN(10) < 7, AgentEmail: fmt.Sprintf("agent%d@example.com", 1+rand.IntN(5)), Other: rand.IntN(2) == 0,
+	}
+	if c.Answered {
+		c.Talk, c.Recorded = seconds(3, 15).Truncate(time.Second), true
+		if rand.IntN(3) == 0 {
+			c.Disposition, c.Note, c.Tags = pick("Interested", "Call back", "Sold"), pick("Wants a quote by Friday.", "Will call back next week."), []string{pick("New customer", "Quote sent")}
+		}
+	}
+	life := LifeOf(line.Provider, c, line.Secret)
+	for i, w := range life.Early {
+		p.send(ctx, line, w)
+		if !pause(ctx, c.Ring/time.Duration(len(life.Early))) || i == len(life.Early)-1 && !pause(ctx, c.Talk) {
+			return
+		}
+	}
+	if len(life.Early) == 0 && !pause(ctx, c.Ring+c.Talk) {
+		return
+	}
+	for _, w := range life.Report {
+		p.send(ctx, line, w)
+		if rand.IntN(20) == 0 {
+			p.send(ctx, line, w)
+		}
+	}
+	for _, w := range life.Late {
+		if !pause(ctx, time.Duration(rand.Float64()*1.5*float64(p.Window))) {
+			return
+		}
+		p.send(ctx, line, w)
+	}
+}
+
+// callrail plays the life of one call through CallRail, voicemails, transcriptions and late changes included.
+func (p *Phone) callrail(ctx context.Context, line Line) {
 	c := newCall()
-	outbound := c.Direction == "outbound"
+	send := func(event string, body []byte) { p.send(ctx, line, Webhook{Name: event, Event: event, Body: body}) }
 	postCall, modified := callrail.EventPostCall, callrail.EventCallModified
-	if outbound {
+	if c.Direction == "outbound" {
 		postCall, modified = callrail.EventOutboundPostCall, callrail.EventOutboundCallModified
 	} else {
-		p.send(ctx, callrail.EventPreCall, callrailfake.PreCall(c))
+		send(callrail.EventPreCall, callrailfake.PreCall(c))
 		if !pause(ctx, seconds(1, 4)) {
 			return
 		}
-		p.send(ctx, callrail.EventRoutingComplete, callrailfake.RoutingComplete(c))
+		send(callrail.EventRoutingComplete, callrailfake.RoutingComplete(c))
 	}
 	if !pause(ctx, seconds(2, 15)) {
 		return
@@ -102,16 +105,16 @@ func (p *Phone) call(ctx context.Context) {
 	if late {
 		without := c
 		without.Recording, without.Transcription = false, ""
-		p.send(ctx, postCall, callrailfake.PostCall(without))
+		send(postCall, callrailfake.PostCall(without))
 		if !pause(ctx, time.Duration(rand.Float64()*0.9*float64(p.Window))) {
 			return
 		}
-		p.send(ctx, modified, callrailfake.Modified(c, "recording_duration", "transcription_text"))
+		send(modified, callrailfake.Modified(c, "recording_duration", "transcription_text"))
 	} else {
-		p.send(ctx, postCall, callrailfake.PostCall(c))
+		send(postCall, callrailfake.PostCall(c))
 	}
 	if rand.IntN(20) == 0 {
-		p.send(ctx, postCall, callrailfake.PostCall(c))
+		send(postCall, callrailfake.PostCall(c))
 	}
 	if c.Answered && rand.IntN(3) == 0 {
 		// Somebody works on the call: before or after it has been written.
@@ -119,20 +122,20 @@ func (p *Phone) call(ctx context.Context) {
 			return
 		}
 		c.Tags, c.Note = []string{pick("Roof repair", "New customer", "Quote sent", "Emergency")}, pick("Wants a quote by Friday.", "Called about the leak.", "Will call back next week.")
-		p.send(ctx, modified, callrailfake.Modified(c, "tags", "note"))
+		send(modified, callrailfake.Modified(c, "tags", "note"))
 	}
 }
 
-func (p *Phone) send(ctx context.Context, event string, body []byte) {
-	status, err := p.Sender.Send(ctx, event, body)
+func (p *Phone) send(ctx context.Context, line Line, w Webhook) {
+	status, _, err := line.Send(ctx, w)
 	if p.Out == nil || ctx.Err() != nil || err == nil && status < 300 {
 		return
 	}
 	if err != nil {
-		fmt.Fprintf(p.Out, "demo phone: %s was not accepted: %v\n", event, err)
+		fmt.Fprintf(p.Out, "demo phone: %s of %s was not accepted: %v\n", w.Name, line.Provider, err)
 		return
 	}
-	fmt.Fprintf(p.Out, "demo phone: %s was not accepted: status %d\n", event, status)
+	fmt.Fprintf(p.Out, "demo phone: %s of %s was not accepted: status %d\n", w.Name, line.Provider, status)
 }
 
 type person struct{ name, number, city, state string }
@@ -143,6 +146,17 @@ var people = []person{
 	{"Priya Raman", "+14155550103", "San Francisco", "CA"}, {"Kofi Mensah", "+14045550104", "Atlanta", "GA"},
 	{"Anna Kowalska", "+13135550105", "Detroit", "MI"}, {"Daniel Cho", "+12065550106", "Seattle", "WA"},
 	{"Fatima Haddad", "+12145550107", "Dallas", "TX"}, {"Lucas Meyer", "+16175550108", "Boston", "MA"},
+}
+
+// numberIn is a customer's number in the country where a phone system is at home.
+func numberIn(provider string) string {
+	switch provider {
+	case "xarios":
+		return fmt.Sprintf("+44163296%04d", rand.IntN(1000))
+	case "generic":
+		return fmt.Sprintf("+1212555%04d", 100+rand.IntN(100))
+	}
+	return fmt.Sprintf("+9190000%05d", rand.IntN(100_000))
 }
 
 // newCall makes a call that begins now; how it ends is decided by end.

@@ -44,6 +44,8 @@ type Counts struct {
 	// Stored and Pings were accepted; Repeated had a webhook-id that was there before; Older had a revision behind the
 	// one that is kept; Refused were answered 4xx.
 	Stored, Pings, Repeated, Older, Refused int
+	// Calls is how many calls are kept.
+	Calls int
 }
 
 // New makes a receiver with a secret (whsec_...). A nil now means time.Now.
@@ -70,7 +72,9 @@ func (v *Receiver) Call(id string) (Call, bool) {
 func (v *Receiver) Counts() Counts {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return v.count
+	out := v.count
+	out.Calls = len(v.calls)
+	return out
 }
 
 // ServeHTTP implements http.Handler.
