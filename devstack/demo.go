@@ -383,8 +383,8 @@ func (d *demo) account(ctx context.Context) (problems []string, err error) {
 	if state.Counts.Contacts != len(numbers) {
 		problems = append(problems, fmt.Sprintf("the CRM has %d contacts and not %d", state.Counts.Contacts, len(numbers)))
 	}
-	if counts := d.receiver.Counts(); counts.Calls != len(d.scenes) || counts.Refused != 0 {
-		problems = append(problems, fmt.Sprintf("the webhook CRM has %d calls and not %d, and refused %d requests", counts.Calls, len(d.scenes), counts.Refused))
+	if calls, refused := d.receiver.Calls(), d.receiver.Counts().Refused; calls != len(d.scenes) || refused != 0 {
+		problems = append(problems, fmt.Sprintf("the webhook CRM has %d calls and not %d, and refused %d requests", calls, len(d.scenes), refused))
 	}
 	receipts, err := All[apiReceipt](ctx, d.stack.API, "/receipts", nil)
 	if err != nil {

@@ -44,8 +44,6 @@ type Counts struct {
 	// Stored and Pings were accepted; Repeated had a webhook-id that was there before; Older had a revision behind the
 	// one that is kept; Refused were answered 4xx.
 	Stored, Pings, Repeated, Older, Refused int
-	// Calls is how many calls are kept.
-	Calls int
 }
 
 // New makes a receiver with a secret (whsec_...). A nil now means time.Now.
@@ -72,9 +70,14 @@ func (v *Receiver) Call(id string) (Call, bool) {
 func (v *Receiver) Counts() Counts {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	out := v.count
-	out.Calls = len(v.calls)
-	return out
+	return v.count
+}
+
+// Calls is how many calls are kept.
+func (v *Receiver) Calls() int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return len(v.calls)
 }
 
 // ServeHTTP implements http.Handler.
