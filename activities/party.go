@@ -26,8 +26,8 @@ type match struct {
 	// Ref is empty where the call belongs to nobody, and that is right by policy.
 	connectors.Ref
 	name, why string
-	// hold keeps the call here until somebody has answered.
-	hold bool
+	// hold keeps the call here until somebody has answered, several tells what is asked.
+	hold, several bool
 }
 
 // party is the contact of the call. One call has one, however many contacts share its number.
@@ -269,6 +269,7 @@ func (d *attempt) unmatched(ctx context.Context, session connectors.Session, w w
 	m.why = "No contact has this number"
 	done.State = records.DeliveryWaiting
 	if len(all) > 0 {
+		m.several = true
 		u.Kind, m.why = records.ReviewMany, fmt.Sprintf("%d contacts share this number", len(all))
 	}
 	choice, was, err := d.Store.NoteUnmatched(ctx, u)
@@ -294,5 +295,9 @@ const classAsk = "ask"
 
 // asked is the verdict of a call that waits for an answer.
 func asked(m match) verdict {
-	return verdict{outcome: Parked, class: classAsk, reason: m.why + ". Choose one under Match reviews, and this call goes out."}
+	reason := "No contact has this number. Say under Reviews what to do, and this call goes out."
+	if m.several {
+		reason = "Several contacts share this number. Choose one under Reviews, and this call goes out."
+	}
+	return verdict{outcome: Parked, class: classAsk, reason: reason}
 }

@@ -49,6 +49,8 @@ func (h *Handler) registerAPI(mux *http.ServeMux) {
 	h.registerRules()
 	h.registerTables()
 	h.registerDispositions()
+	h.registerReviews()
+	h.registerAgents()
 	h.registerCalls()
 	h.registerLive()
 	h.registerRecords()

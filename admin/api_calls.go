@@ -50,7 +50,7 @@ type WhyView struct {
 	Connection   string `json:"connection" doc:"The connection's name."`
 	Connector    string `json:"connector"`
 	Sentence     string `json:"sentence" example:"In HubSpot since 14:03, updated 14:09 with the recording." doc:"Times are in the zone of the source."`
-	Action       string `json:"action" enum:"none,retry,open_connection"`
+	Action       string `json:"action" enum:"none,retry,open_connection,open_review"`
 }
 
 // DeliveryView is a record of ours in one CRM.

@@ -317,6 +317,11 @@ func (h *Handler) runTest(ctx context.Context, p principal, c records.Connection
 			return TestView{}, err
 		}
 	}
+	if report.OK() && h.listsOwners(c) {
+		if err := h.listOwnersOf(keep, c); err != nil {
+			h.Log.WarnContext(ctx, "the users of a CRM could not be listed after its test", "connection", c.ID, "err", err)
+		}
+	}
 	return TestView{OK: report.OK(), Checks: report.Checks, Idempotency: string(report.Idempotency), Account: report.Account}, nil
 }
 

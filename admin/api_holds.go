@@ -82,16 +82,21 @@ func (h *Handler) drain(ctx context.Context, workspaceID, holdID, connectionID s
 	if err != nil {
 		return 0, err
 	}
+	return len(held), h.drainHeld(ctx, workspaceID, held)
+}
+
+// drainHeld signals the first of held at once and the others after the answer, in their order.
+func (h *Handler) drainHeld(ctx context.Context, workspaceID string, held []records.HeldCall) error {
 	now := min(len(held), drainedBeforeAnswer)
 	for _, c := range held[:now] {
 		if err := h.Resyncer.SyncNow(ctx, workspaceID, c.CallID, []string{c.ConnectionID}); err != nil {
-			return 0, err
+			return err
 		}
 	}
 	if rest := held[now:]; len(rest) > 0 {
 		h.drainLater(context.WithoutCancel(ctx), workspaceID, rest)
 	}
-	return len(held), nil
+	return nil
 }
 
 func (h *Handler) drainLater(ctx context.Context, workspaceID string, held []records.HeldCall) {

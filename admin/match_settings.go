@@ -112,12 +112,12 @@ func matchWords(m MatchView) (onNone, onMany, owner string) {
 	}
 	onNone = map[string]string{
 		records.MatchCreateContact: "get a new contact", records.MatchCreateLead: "get a new lead", records.MatchNone: "are logged without a contact",
-		records.MatchAsk: "are asked about under Match reviews" + until,
+		records.MatchAsk: "are asked about under Reviews" + until,
 	}[m.OnNone]
 	onMany = map[string]string{
 		records.MatchRecent: "go to the contact that changed last", records.MatchNone: "are logged without a contact",
 		records.MatchOwner: "go to a contact of the call's owner, else to the one that changed last",
-		records.MatchAsk:   "are asked about under Match reviews" + until,
+		records.MatchAsk:   "are asked about under Reviews" + until,
 	}[m.OnMany]
 	owner = map[string]string{
 		records.OwnerLast: "The agent who answered last.", records.OwnerFirst: "The agent who answered first.",

@@ -157,6 +157,9 @@ func laneCardOf(l explained) laneCard {
 		if text == "" {
 			text = stepName(name)
 		}
+		if s.Name != "" {
+			text += ": " + clip(s.Name, 120)
+		}
 		card.Steps = append(card.Steps, stepLine{visible(text), s.At})
 	}
 	slices.SortFunc(card.Steps, func(a, b stepLine) int { return cmp.Or(a.At.Compare(b.At), strings.Compare(a.Text, b.Text)) })

@@ -51,6 +51,14 @@ func (h *Handler) registerPages(mux *http.ServeMux) {
 	page("GET /connections", viewer, h.connectionsPage)
 	page("GET /connections/{id}/connect", admin, h.connectPage)
 	mux.HandleFunc("GET /oauth/callback", h.oauthCallback)
+	page("GET /connections/{id}/owners", viewer, h.ownersPage)
+	page("POST /connections/{id}/owners", admin, h.ownerForm)
+	page("POST /connections/{id}/owners/match", operator, h.ownersMatchForm)
+	page("GET /reviews", viewer, h.reviewsPage)
+	page("POST /reviews/{id}/resolve", operator, h.reviewResolveForm)
+	page("POST /match-choices/{id}/forget", operator, h.choiceForgetForm)
+	page("GET /numbers", viewer, h.numbersPage)
+	page("POST /numbers", admin, h.numberForm)
 	page("POST /connections/{id}/test", operator, h.connectionForm(h.testForm))
 	page("POST /connections/{id}/pause", operator, h.connectionForm(h.pauseForm))
 	page("POST /connections/{id}/resume", operator, h.connectionForm(h.resumeForm))
@@ -104,6 +112,11 @@ func (h *Handler) failed(w http.ResponseWriter, r *http.Request, p principal, er
 
 // flashes are what a page says after an action; the address carries only their name.
 var flashes = map[string]string{
+	"answered":  "Answered, and remembered for the number. The calls that waited are delivered now.",
+	"forgotten": "Forgotten. The next call of the number is matched anew.",
+	"assigned":  "Assigned. It counts for the calls that are delivered from now on.",
+	"matched":   "The CRM’s users are listed, and the agents with their e-mails assigned.",
+	"number":    "Noted. It counts for the calls that are delivered from now on.",
 	"queued":    "Queued. The call is delivered as soon as a worker is free.",
 	"retried":   "Queued. The calls are delivered in the order in which they were held.",
 	"created":   "The source is there. Do what stands below, then make a call.",
@@ -127,6 +140,9 @@ func (h *Handler) newFrame(r *http.Request, p principal, title, nav string, page
 	holds, err := h.Store.Holds(r.Context(), p.WorkspaceID)
 	for _, o := range holds {
 		f.Held += o.Count
+	}
+	if err == nil {
+		f.Reviews, err = h.Store.OpenReviews(r.Context(), p.WorkspaceID)
 	}
 	return f, err
 }

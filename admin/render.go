@@ -156,6 +156,7 @@ type frame struct {
 	CanAct  bool // retry, replay, test
 	CanEdit bool
 	Held    int64
+	Reviews int64 // open
 	Version string
 	Flash   string
 	Bad     bool

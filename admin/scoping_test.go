@@ -32,7 +32,13 @@ func TestNoRouteCrossesWorkspaces(t *testing.T) {
 	first := func(path string) string {
 		return f.must(200, "GET", path, "").items()[0].(map[string]any)["id"].(string)
 	}
+	f.asked(source, connection, "+14155550101", 5, "done", records.Candidate{Object: "contact", ID: "1", Name: "Jane"})
+	review := first("/reviews?state=open")
+	f.asked(source, connection, "+14155550999", 5, "done")
+	f.must(200, "POST", "/reviews/"+first("/reviews?state=open")+"/resolve", `{"contact_id": "none"}`)
+	require.NoError(t, f.db.Sight(t.Context(), records.Sighting{WorkspaceID: f.ws, SourceID: source, Lines: []string{"+14155550999"}, Agents: []records.SeenAgent{{Key: "private@example.com"}}}))
 	ids := map[string]string{
+		"/reviews/": review, "/match-choices/": first("/match-choices"),
 		"/sources/": source, "/connections/": connection, "/calls/": callID, "/receipts/": first("/receipts"), "/holds/": first("/holds"),
 		"/messages/": message, "/forms/": form, "/tokens/": first("/tokens"),
 	}
@@ -48,6 +54,8 @@ func TestNoRouteCrossesWorkspaces(t *testing.T) {
 		"POST /sources/{id}/pull":                 `{"from": "2026-01-01T00:00:00Z"}`,
 		"POST /sources/{id}/drift/acknowledge":    `{"all": true}`,
 		"PUT /own-numbers":                        `{"items": []}`,
+		"PATCH /own-numbers/learned":              `{"number": "+14155550999", "rejected": true}`,
+		"POST /reviews/{id}/resolve":              `{"contact_id": "1"}`,
 		"POST /sources":                           `{"provider": "callrail", "name": "x", "connections": ["` + connection + `"]}`,
 		"POST /connections":                       `{"connector": "nobody"}`,
 		"POST /tokens":                            `{"name": "x", "workspace_id": "` + f.ws + `"}`,
@@ -111,19 +119,20 @@ func TestNoRouteCrossesWorkspaces(t *testing.T) {
 	// The pages keep to the same.
 	f.user(other, "stranger@example.com", "Stranger", "admin")
 	client := f.signIn("stranger@example.com")
-	for _, path := range []string{"/calls/" + callID, "/receipts/" + ids["/receipts/"]} {
+	for _, path := range []string{"/calls/" + callID, "/receipts/" + ids["/receipts/"], "/connections/" + connection + "/owners"} {
 		r := f.get(client, path)
 		require.Equal(t, 404, r.Status)
 		require.NotContains(t, r.Raw, "Jane")
 	}
-	for _, path := range []string{"/calls", "/live", "/live/rows", "/receipts", "/holds", "/sources", "/connections"} {
+	for _, path := range []string{"/calls", "/live", "/live/rows", "/receipts", "/holds", "/sources", "/connections", "/reviews", "/reviews?show=choices", "/numbers"} {
 		r := f.get(client, path)
 		require.Equal(t, 200, r.Status)
 		for _, private := range ids {
 			require.NotContains(t, r.Raw, private, path)
 		}
 	}
-	for _, path := range []string{"/calls/" + callID + "/sync", "/receipts/" + ids["/receipts/"] + "/replay", "/connections/" + connection + "/pause", "/connections/" + connection + "/test", "/connections/" + connection + "/resume"} {
+	for _, path := range []string{"/calls/" + callID + "/sync", "/receipts/" + ids["/receipts/"] + "/replay", "/connections/" + connection + "/pause", "/connections/" + connection + "/test", "/connections/" + connection + "/resume",
+		"/connections/" + connection + "/owners", "/connections/" + connection + "/owners/match", "/reviews/" + review + "/resolve", "/match-choices/" + ids["/match-choices/"] + "/forget"} {
 		require.Equal(t, 404, f.post(client, path, nil).Status, path)
 	}
 	f.post(client, "/holds/"+ids["/holds/"]+"/retry", nil)
@@ -137,7 +146,7 @@ func TestNoRouteCrossesWorkspaces(t *testing.T) {
 func (f *fixture) everything(ids map[string]string) string {
 	f.t.Helper()
 	var b strings.Builder
-	for _, path := range []string{"/sources", "/connections", "/own-numbers", "/holds", "/messages", "/forms", "/calls",
+	for _, path := range []string{"/sources", "/connections", "/own-numbers", "/holds", "/messages", "/forms", "/calls", "/reviews", "/match-choices", "/own-numbers/learned",
 		"/connections/" + ids["/connections/"] + "/owners", "/connections/" + ids["/connections/"] + "/dispositions", "/connections/" + ids["/connections/"] + "/rules", "/sources/" + ids["/sources/"] + "/rules", "/connections/" + ids["/connections/"] + "/mappings/call/versions"} {
 		b.WriteString(f.must(200, "GET", path, "").Raw)
 	}

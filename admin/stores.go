@@ -18,6 +18,7 @@ type Store interface {
 	ConnectionStore
 	GrantStore
 	MappingStore
+	MatchStore
 	RuleStore
 	Queries
 	DriftStore

@@ -16,6 +16,7 @@ const (
 	actionNone           = "none"
 	actionRetry          = "retry"
 	actionOpenConnection = "open_connection"
+	actionOpenReview     = "open_review"
 )
 
 // overdueAfter is how long after its time a delivery is nothing to worry about: queues and one retry of the sweeper.
@@ -143,6 +144,8 @@ func (l lane) parked() why {
 			return sentence("trouble", actionRetry, "On hold since "+l.CRM+" refused our access. The connection works again: retry, and the call goes out.")
 		}
 		return sentence("trouble", actionOpenConnection, "On hold: ", cmp.Or(reason, l.CRM+" no longer accepts our access."), " Connect again, and the call goes out.")
+	case "ask":
+		return sentence("trouble", actionOpenReview, "On hold: ", reason)
 	case string(connectors.Forbidden):
 		return sentence("trouble", actionRetry, "On hold: ", cmp.Or(reason, l.CRM+" does not allow this."), " Grant the right in "+l.CRM+", then retry.")
 	case string(connectors.Invalid):

@@ -141,34 +141,35 @@ func (db *DB) PutCRMUsers(ctx context.Context, workspaceID, connectionID string,
 		if err := lockConnection(ctx, tx, workspaceID, connectionID); err != nil {
 			return err
 		}
-		batch := &pgx.Batch{}
-		batch.Queue(`
+		_, err := tx.Exec(ctx, `
 			insert into connection_users (connection_id, workspace_id, users, listed_at) values ($2, $1, $3, now())
 			on conflict (connection_id) do update set users = excluded.users, listed_at = now(), claimed_until = '-infinity'
 				where connection_users.workspace_id = $1`, workspaceID, connectionID, data)
-		batch.Queue(`delete from connection_owners where workspace_id = $1 and connection_id = $2 and not manual`, workspaceID, connectionID)
-		batch.Queue(`
-			insert into connection_owners (connection_id, workspace_id, agent_key, owner_id, owner_name, manual)
-			select distinct on (a.agent_key) $2::uuid, $1::uuid, a.agent_key, u.id, coalesce(u.name, ''), false
-			from agents_seen a join jsonb_to_recordset($3::jsonb) as u (id text, name text, email text, active boolean)
-				on lower(trim(u.email)) = lower(trim(a.email)) and a.email <> '' and u.active
-			where a.workspace_id = $1 and a.agent_key = lower(trim(a.email))
-			order by a.agent_key, u.id
-			on conflict (connection_id, agent_key) do nothing`, workspaceID, connectionID, data)
-		batch.Queue(`select count(*) from connection_owners where workspace_id = $1 and connection_id = $2 and not manual`, workspaceID, connectionID)
-		results := tx.SendBatch(ctx, batch)
-		defer results.Close()
-		for range 3 {
-			if _, err := results.Exec(); err != nil {
-				return err
-			}
-		}
-		if err := results.QueryRow().Scan(&matched); err != nil {
+		if err != nil {
 			return err
 		}
-		return results.Close()
+		matched, err = matchOwners(ctx, tx, workspaceID, connectionID)
+		return err
 	})
 	return matched, settingsError("keep the CRM's users", err)
+}
+
+// matchOwners assigns agents to the CRM's users with their e-mails, as they were listed last, where no admin did. The
+// connection is locked.
+func matchOwners(ctx context.Context, tx pgx.Tx, workspaceID, connectionID string) (matched int, err error) {
+	if _, err := tx.Exec(ctx, `delete from connection_owners where workspace_id = $1 and connection_id = $2 and not manual`, workspaceID, connectionID); err != nil {
+		return 0, err
+	}
+	tag, err := tx.Exec(ctx, `
+		insert into connection_owners (connection_id, workspace_id, agent_key, owner_id, owner_name, manual)
+		select distinct on (a.agent_key) l.connection_id, l.workspace_id, a.agent_key, u.id, coalesce(u.name, ''), false
+		from connection_users l
+		cross join jsonb_to_recordset(l.users) as u (id text, name text, email text, active boolean)
+		join agents_seen a on a.workspace_id = l.workspace_id and a.agent_key = lower(trim(u.email))
+		where l.workspace_id = $1 and l.connection_id = $2 and u.active and u.email <> ''
+		order by a.agent_key, u.id
+		on conflict (connection_id, agent_key) do nothing`, workspaceID, connectionID)
+	return int(tag.RowsAffected()), err
 }
 
 // ClaimUserLists takes up to limit active connections of the given connectors whose users were listed longer ago than

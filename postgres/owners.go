@@ -47,9 +47,38 @@ func (db *DB) PutOwners(ctx context.Context, workspaceID, connectionID string, o
 			from unnest($3::text[], $4::text[], $5::text[]) as o (agent_key, owner_id, owner_name)
 			on conflict (connection_id, agent_key) do update set owner_id = excluded.owner_id, owner_name = excluded.owner_name, manual = true`,
 			workspaceID, connectionID, keys, ids, names)
+		if err != nil {
+			return err
+		}
+		_, err = matchOwners(ctx, tx, workspaceID, connectionID)
 		return err
 	})
 	return settingsError("replace owners", err)
+}
+
+// SetOwner assigns one agent, or with an empty OwnerID takes back what an admin assigned. Errors: records.ErrNotFound for
+// a connection that is not there.
+func (db *DB) SetOwner(ctx context.Context, workspaceID, connectionID string, o records.Owner) error {
+	err := db.inTx(ctx, func(tx pgx.Tx) error {
+		if err := lockConnection(ctx, tx, workspaceID, connectionID); err != nil {
+			return err
+		}
+		if o.OwnerID != "" {
+			_, err := tx.Exec(ctx, `
+				insert into connection_owners (connection_id, workspace_id, agent_key, owner_id, owner_name, manual) values ($2, $1, $3, $4, $5, true)
+				on conflict (connection_id, agent_key) do update set owner_id = excluded.owner_id, owner_name = excluded.owner_name, manual = true`,
+				workspaceID, connectionID, agentKey(o.AgentKey), o.OwnerID, o.OwnerName)
+			return err
+		}
+		_, err := tx.Exec(ctx, `delete from connection_owners where workspace_id = $1 and connection_id = $2 and agent_key = $3 and manual`,
+			workspaceID, connectionID, agentKey(o.AgentKey))
+		if err != nil {
+			return err
+		}
+		_, err = matchOwners(ctx, tx, workspaceID, connectionID)
+		return err
+	})
+	return settingsError("assign an agent", err)
 }
 
 // OwnerFor returns the user of the CRM whom an agent was assigned to under one of the names it has: by an admin, else by

@@ -110,6 +110,7 @@ func serve(ctx context.Context) error {
 		ingest.MaintainPartitions(background, p.db, time.Duration(cfg.RetentionDays)*24*time.Hour, p.log)
 	})
 	wg.Go(func() { p.expireSessions(background) })
+	wg.Go(func() { pages.KeepOwners(background) })
 	wg.Go(func() { ingest.WatchClocks(background, p.db, providers(), p.log) })
 	if spool != nil {
 		wg.Go(func() { spool.Drain(background, p.db, relay.Wake) })
