@@ -269,19 +269,22 @@ func TestErrorsOfRulesNameTheRuleAndNoValue(t *testing.T) {
 	}
 }
 
-// fuzzSettings has both examples and what is not in them.
+// Both examples, with requests of both and of neither.
 func FuzzDecode(f *testing.F) {
 	p := generic.New()
-	for i, c := range cases(f) {
-		f.Add(c.Request.Method, c.Request.RawQuery, c.Request.Body, i%2 == 0)
-	}
+	asForm := false
+	telephonytest.AddSeeds(f, cases(f), func(method, _, query string, body []byte, name, value string) {
+		asForm = !asForm
+		f.Add(method, query, body, name, value, asForm)
+	})
 	form, js := settings(genericfake.FormMapping), settings(genericfake.JSONMapping)
-	f.Fuzz(func(t *testing.T, method, query string, body []byte, asForm bool) {
+	f.Fuzz(func(t *testing.T, method, query string, body []byte, name, value string, asForm bool) {
 		s := js
 		if asForm {
 			s = form
 		}
-		telephonytest.TryDecode(t, p, telephony.Request{Method: method, RawQuery: query, Header: http.Header{}, Body: body, ReceivedAt: start}, *s)
+		r := telephony.Request{Method: method, RawQuery: query, Header: http.Header{}, Body: telephonytest.SetField(body, name, value), ReceivedAt: start}
+		telephonytest.TryDecode(t, p, r, *s)
 	})
 }
 

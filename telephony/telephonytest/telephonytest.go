@@ -141,23 +141,6 @@ func TryDecode(t testing.TB, p telephony.Provider, r telephony.Request, s teleph
 	checkFold(t, first.Events)
 }
 
-// Fuzz runs TryDecode on mutations of cases. What it has found in longer runs is in testdata/fuzz of the provider.
-func Fuzz(f *testing.F, p telephony.Provider, cases []Case) {
-	for _, c := range cases {
-		f.Add(c.Request.Method, c.Request.Event, c.Request.RawQuery, c.Request.Body)
-	}
-	s := Settings(p)
-	s.Location, s.DefaultCountry, s.OwnNumbers = time.UTC, "IN", []string{"+918045671200"}
-	f.Fuzz(func(t *testing.T, method, event, query string, body []byte) {
-		r := telephony.Request{Method: method, Event: event, RawQuery: query, Header: http.Header{}, Body: body, ReceivedAt: arrived}
-		TryDecode(t, p, r, s)
-		if err := p.Verify(r, s); err != nil {
-			require.ErrorIs(t, err, telephony.ErrSignature)
-			require.NotContains(t, err.Error(), sentinel)
-		}
-	})
-}
-
 func golden(t *testing.T, p telephony.Provider, c Case, s telephony.Settings) {
 	t.Helper()
 	var doc bytes.Buffer
