@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/callsync/callsync/connectors"
+	"github.com/callsync/callsync/connectors/espocrm"
 	"github.com/callsync/callsync/connectors/hubspot"
 	"github.com/callsync/callsync/connectors/pipedrive"
 	"github.com/callsync/callsync/connectors/webhook"
@@ -29,6 +30,7 @@ func providers() telephony.Registry {
 // crms are the kinds of CRMs this binary writes to; a new one is a package and a line here.
 func crms() connectors.Registry {
 	return connectors.NewRegistry(
+		espocrm.New(),
 		hubspot.New(),
 		pipedrive.New(),
 		webhook.New(),

@@ -117,6 +117,7 @@ func (s *session) findIn(ctx context.Context, object string, condition where, na
 			}
 			seen[r.text("id")] = true
 			c := contact(object, r)
+			c.URL = s.recordURL(entities[c.Object], c.ID)
 			if !strings.Contains(digits(r.text("phoneNumber")), strings.TrimLeft(national, "0")) && asked < maxSecondary {
 				// The list has the first number only; it is another one that matches.
 				asked++
