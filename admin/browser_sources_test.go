@@ -108,6 +108,15 @@ func TestBrowserSourcePage(t *testing.T) {
 	f.tell(f.ws, story{source: d.source, receipts: []said{{kind: call.CallRouted, at: time.Now(), facts: call.Facts{Direction: call.Inbound, Customer: call.Party{Name: "Fresh Caller"}}}}})
 	b.until("document.querySelector('#arrivals').innerText.includes('Fresh Caller')")
 
+	// What is refused is said in place.
+	gone := f.must(201, "POST", "/sources", `{"provider": "xarios", "name": "Soon gone"}`).JSON["id"].(string)
+	b.open("/sources/" + gone)
+	f.must(204, "DELETE", "/sources/"+gone, "")
+	b.run(chromedp.Click(chromedp.CSS("#test-form .buttons button")))
+	b.until("document.querySelector('#tests .flash.bad') !== null")
+	require.Equal(t, "There is no such thing in this workspace.", js[string](b, "document.querySelector('#tests .flash').textContent"))
+	b.picture("source-test-refused", false)
+
 	body, err := json.Marshal(map[string]any{"provider": "generic", "name": "Other phone", "config": map[string]string{"mapping": genericfake.FormMapping}})
 	require.NoError(t, err)
 	other := f.must(201, "POST", "/sources", string(body)).JSON["id"].(string)

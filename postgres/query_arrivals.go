@@ -56,14 +56,17 @@ func (db *DB) Arrivals(ctx context.Context, workspaceID, sourceID string) (recor
 	return out, nil
 }
 
-// EventsOfReceipts returns what receipts say, by receipt.
+// maxEventsOfReceipt bounds what is told of each receipt of a list: one may hold thousands of reports.
+const maxEventsOfReceipt = 20
+
+// EventsOfReceipts returns what receipts say, by receipt: of each its first events.
 func (db *DB) EventsOfReceipts(ctx context.Context, workspaceID string, receiptIDs []string) (map[string][]call.Event, error) {
 	out := map[string][]call.Event{}
 	if len(receiptIDs) == 0 {
 		return out, nil
 	}
 	rows, err := db.pool.Query(ctx, `select receipt_id, seq, data from events
-		where workspace_id = $1 and receipt_id = any($2::uuid[]) order by receipt_id, seq limit $3`, workspaceID, receiptIDs, maxEventsShown)
+		where workspace_id = $1 and receipt_id = any($2::uuid[]) and seq < $3 order by receipt_id, seq`, workspaceID, receiptIDs, maxEventsOfReceipt)
 	if err != nil {
 		return nil, fmt.Errorf("list events of receipts: %w", err)
 	}

@@ -109,6 +109,18 @@
     });
   }
 
+  // What was asked for in place and refused is said in place: pages that are reloaded show it themselves.
+  document.addEventListener("htmx:responseError", function (e) {
+    var request = e.detail.requestConfig;
+    if (!request || request.verb === "get" || !e.detail.target) { return; }
+    var page = new DOMParser().parseFromString(e.detail.xhr.responseText, "text/html"), said = page.querySelector("main .empty p, main p:not(.small)");
+    var note = document.createElement("p");
+    note.className = "flash bad";
+    note.setAttribute("role", "alert");
+    note.textContent = said ? said.textContent : "This did not work. Load the page again and try once more.";
+    e.detail.target.replaceChildren(note);
+  });
+
   document.addEventListener("click", function (e) {
     var button = e.target.closest("[data-copy]");
     if (!button || !navigator.clipboard) { return; }
