@@ -31,8 +31,11 @@ func (d *attempt) admitted(ctx context.Context) (verdict, error) {
 	return d.deliver(pass.With(ctx))
 }
 
-// priority puts calls that are not in the CRM yet before changes of those that are.
+// priority puts calls that are not in the CRM yet before changes of those that are, and both before backfill.
 func (d *attempt) priority() budget.Priority {
+	if d.in.Bulk {
+		return budget.Backfill
+	}
 	if d.remoteIDNow() != "" {
 		return budget.Update
 	}

@@ -16,6 +16,8 @@ type DeliverInput struct {
 	Revision int64 `json:"revision"`
 	// Force delivers even what is parked or unchanged (sync now, resync).
 	Force bool `json:"force,omitempty"`
+	// Bulk marks backfill, which live calls go before.
+	Bulk bool `json:"bulk,omitempty"`
 }
 
 // DeliverResult is what came of it.

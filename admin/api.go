@@ -56,6 +56,7 @@ func (h *Handler) registerAPI(mux *http.ServeMux) {
 	h.registerRecords()
 	h.registerReceipts()
 	h.registerHolds()
+	h.registerResyncs()
 	h.registerWorkspaces()
 	mux.Handle(apiPrefix+"/", h.apiAccess(inner))
 }

@@ -40,6 +40,7 @@ func TestNoRouteCrossesWorkspaces(t *testing.T) {
 	ids := map[string]string{
 		"/reviews/": review, "/match-choices/": first("/match-choices"),
 		"/sources/": source, "/connections/": connection, "/calls/": callID, "/receipts/": first("/receipts"), "/holds/": first("/holds"),
+		"/resyncs/":  f.must(202, "POST", "/resyncs", `{"filter": {"q": "private words"}, "dry_run": true}`).JSON["id"].(string),
 		"/messages/": message, "/forms/": form, "/tokens/": first("/tokens"),
 	}
 	bodies := map[string]string{
@@ -57,6 +58,7 @@ func TestNoRouteCrossesWorkspaces(t *testing.T) {
 		"PATCH /own-numbers/learned":              `{"number": "+14155550999", "rejected": true}`,
 		"POST /reviews/{id}/resolve":              `{"contact_id": "1"}`,
 		"POST /sources":                           `{"provider": "callrail", "name": "x", "connections": ["` + connection + `"]}`,
+		"POST /resyncs":                           `{"filter": {}, "connections": ["` + connection + `"]}`,
 		"POST /connections":                       `{"connector": "nobody"}`,
 		"POST /tokens":                            `{"name": "x", "workspace_id": "` + f.ws + `"}`,
 		"POST /workspaces":                        `{"name": "x"}`,

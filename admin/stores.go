@@ -17,6 +17,7 @@ type Store interface {
 	PullStore
 	ConnectionStore
 	GrantStore
+	ResyncStore
 	MappingStore
 	MatchStore
 	RuleStore

@@ -51,12 +51,24 @@ func (r *Relay) SyncNow(ctx context.Context, workspaceID, callID string, connect
 	return err
 }
 
+// Resync is SyncNow behind live calls.
+func (r *Relay) Resync(ctx context.Context, workspaceID, callID string, connectionIDs []string) error {
+	p, err := r.store.PendingCall(ctx, workspaceID, callID)
+	if err != nil {
+		return err
+	}
+	_, err = r.tell(ctx, []records.PendingCall{p}, telling{force: r.now().UnixMilli(), only: connectionIDs, bulk: true})
+	return err
+}
+
 // telling says why workflows are told.
 type telling struct {
 	// force delivers at once (unix ms of the request).
 	force int64
 	// only are the connections that force means; none means all.
 	only []string
+	// bulk delivers behind live calls.
+	bulk bool
 	// repair is the sweeper's: it does not trust what was told before, and has set the next look itself.
 	repair bool
 }
@@ -131,7 +143,7 @@ func (r *Relay) tell(ctx context.Context, calls []records.PendingCall, how telli
 	)
 	for _, j := range jobs {
 		s := signalOf(j.call, j.feed, j.lanes)
-		s.Force = how.force
+		s.Force, s.Bulk = how.force, how.bulk
 		for i := range s.Lanes {
 			s.Lanes[i].NotForced = how.force != 0 && len(how.only) > 0 && !slices.Contains(how.only, s.Lanes[i].ConnectionID)
 		}

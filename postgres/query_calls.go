@@ -75,6 +75,25 @@ func (db *DB) CallsPage(ctx context.Context, workspaceID string, f records.CallF
 	defer cancel()
 	var b queryBuilder
 	b.where("c.workspace_id = " + b.arg(workspaceID) + " and c.merged_into is null")
+	b.callFilter(workspaceID, f)
+	if err := db.callSearch(ctx, &b, workspaceID, f.Query); err != nil {
+		return nil, fmt.Errorf("search calls: %w", timedOut(ctx, err))
+	}
+	sql := "select " + callColumns + " from calls c " + callLanes + " where " + strings.Join(b.conditions, " and ") +
+		" order by c.listed_at desc, c.id desc limit " + b.arg(f.Limit)
+	rows, err := db.pool.Query(ctx, sql, b.args...)
+	if err != nil {
+		return nil, fmt.Errorf("list calls: %w", timedOut(ctx, err))
+	}
+	items, err := pgx.CollectRows(rows, scanCallItem)
+	if err != nil {
+		return nil, fmt.Errorf("list calls: %w", timedOut(ctx, err))
+	}
+	return items, db.addDeliveries(ctx, workspaceID, items)
+}
+
+// callFilter adds the conditions of f, but for its Query, to a query of calls (c) with callLanes.
+func (b *queryBuilder) callFilter(workspaceID string, f records.CallFilter) {
 	if !f.Before.Start() {
 		b.where("(c.listed_at, c.id) < (" + b.arg(f.Before.At) + ", " + b.arg(f.Before.ID) + "::uuid)")
 	}
@@ -90,18 +109,6 @@ func (db *DB) CallsPage(ctx context.Context, workspaceID string, f records.CallF
 	if f.ConnectionID != "" {
 		b.where("exists (select from deliveries d where d.workspace_id = c.workspace_id and d.record_id = c.id and d.object = 'call' and d.connection_id = " + b.arg(f.ConnectionID) + "::uuid)")
 	}
-	if q := strings.TrimSpace(strings.ToValidUTF8(strings.ReplaceAll(f.Query, "\x00", ""), "")); q != "" {
-		exact, broad := search(q)
-		found, err := db.exactly(ctx, workspaceID, exact)
-		if err != nil {
-			return nil, fmt.Errorf("search calls: %w", timedOut(ctx, err))
-		}
-		if found {
-			b.where(exact(&b))
-		} else {
-			b.where(broad(&b))
-		}
-	}
 	if f.State != "" {
 		b.where(callState + " = " + b.arg(f.State))
 	}
@@ -114,17 +121,25 @@ func (db *DB) CallsPage(ctx context.Context, workspaceID string, f records.CallF
 	case records.CallOnHold:
 		b.where("c.id in (select d.record_id from deliveries d where d.workspace_id = " + b.arg(workspaceID) + " and d.state = 'parked')")
 	}
-	sql := "select " + callColumns + " from calls c " + callLanes + " where " + strings.Join(b.conditions, " and ") +
-		" order by c.listed_at desc, c.id desc limit " + b.arg(f.Limit)
-	rows, err := db.pool.Query(ctx, sql, b.args...)
-	if err != nil {
-		return nil, fmt.Errorf("list calls: %w", timedOut(ctx, err))
+}
+
+// callSearch adds the condition of what a person typed.
+func (db *DB) callSearch(ctx context.Context, b *queryBuilder, workspaceID, query string) error {
+	q := strings.TrimSpace(strings.ToValidUTF8(strings.ReplaceAll(query, "\x00", ""), ""))
+	if q == "" {
+		return nil
 	}
-	items, err := pgx.CollectRows(rows, scanCallItem)
-	if err != nil {
-		return nil, fmt.Errorf("list calls: %w", timedOut(ctx, err))
+	exact, broad := search(q)
+	found, err := db.exactly(ctx, workspaceID, exact)
+	switch {
+	case err != nil:
+		return err
+	case found:
+		b.where(exact(b))
+	default:
+		b.where(broad(b))
 	}
-	return items, db.addDeliveries(ctx, workspaceID, items)
+	return nil
 }
 
 // timedOut makes the driver's error one that callers can tell.

@@ -234,8 +234,13 @@ func (r *callRun) startDue(ctx workflow.Context) {
 
 func (r *callRun) start(ctx workflow.Context, l *laneRun) {
 	ctx, recall := workflow.WithCancel(ctx)
+	bulk := r.latest.Bulk && l.forced < l.force
+	queue := ConnectorQueue(l.Connector)
+	if bulk {
+		queue = BulkQueue(l.Connector)
+	}
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		TaskQueue:              ConnectorQueue(l.Connector),
+		TaskQueue:              queue,
 		StartToCloseTimeout:    activities.DeliverTimeout,
 		HeartbeatTimeout:       activities.HeartbeatTimeout,
 		ScheduleToCloseTimeout: activities.DeliverDeadline,
@@ -257,6 +262,7 @@ func (r *callRun) start(ctx workflow.Context, l *laneRun) {
 			ConnectionID: l.ConnectionID,
 			Revision:     r.latest.Revision,
 			Force:        l.forced < l.force,
+			Bulk:         bulk,
 		}),
 		recall:   recall,
 		revision: r.latest.Revision,

@@ -21,6 +21,8 @@ func TestCallSync(t *testing.T) {
 		want   []string
 		timers int
 		closed time.Duration
+		// bulk is how many of the attempts are backfill.
+		bulk int
 	}{
 		{
 			name:    "complete at once needs no timer",
@@ -198,6 +200,21 @@ func TestCallSync(t *testing.T) {
 			closed: m,
 		},
 		{
+			name:    "a resync goes by the queue of backfill",
+			signals: []sent{{0, sig(1, complete, force(60_000), bulk), false}},
+			want:    []string{"0s A"},
+			bulk:    1,
+		},
+		{
+			name:    "a change while a resync waits for the CRM goes before backfill",
+			crms:    map[string][]step{"A": {{err: down(h)}, {}}},
+			signals: []sent{{0, sig(1, complete, force(60_000), bulk), false}, {h, sig(2, complete), false}},
+			want:    []string{"0s A", "1h0m0s A", "1h0m5s A"},
+			timers:  1,
+			closed:  h + 5*s,
+			bulk:    2,
+		},
+		{
 			name:    "force for one lane leaves the other to its time",
 			signals: []sent{{0, sig(1, lanes(lane("A"), lane("B"))), false}, {m, sig(1, force(60_000), lanes(lane("A"), notForced("B"))), false}},
 			want:    []string{"1m0s A", "20m0s B"},
@@ -268,6 +285,8 @@ func TestCallSync(t *testing.T) {
 			r.run(c.signals...)
 			require.NoError(t, r.env.GetWorkflowError())
 			require.ElementsMatch(t, c.want, r.attempts)
+			require.Equal(t, c.bulk, r.bulk)
+			require.Empty(t, r.misplaced)
 			require.Equal(t, c.timers, r.timers, "timers")
 			require.Equal(t, c.closed, r.closedAt(), "closed at")
 			require.Zero(t, r.overlaps)

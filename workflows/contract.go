@@ -13,6 +13,9 @@ const TaskQueue = "callsync"
 // ConnectorQueue is the queue of the activities that write to one kind of CRM.
 func ConnectorQueue(connector string) string { return "crm-" + connector }
 
+// BulkQueue is the queue of backfill: it has places of its own, so that no resync delays a live call.
+func BulkQueue(connector string) string { return ConnectorQueue(connector) + "-bulk" }
+
 // SignalCall is the name of the signal that carries a CallSignal.
 const SignalCall = "call"
 
@@ -73,6 +76,8 @@ type CallSignal struct {
 	// Stale says that the call never ended and its stale limit has passed: deliver what there is.
 	Stale bool   `json:"stale,omitempty"`
 	Lanes []Lane `json:"lanes"`
+	// Bulk marks the Force of a resync: its deliveries go by the connector's queue for backfill, behind live calls.
+	Bulk bool `json:"bulk,omitempty"`
 	// Force, when it rises (unix milliseconds of the request), delivers the lanes at once, even if nothing changed.
 	Force int64 `json:"force,omitempty"`
 }

@@ -48,9 +48,12 @@ type rig struct {
 
 	mu       sync.Mutex
 	attempts []string
-	settled  map[string]int64
-	flying   map[string]bool
-	overlaps int
+	// bulk counts the attempts that are backfill; misplaced are the queues of attempts that were on the wrong one.
+	bulk      int
+	misplaced []string
+	settled   map[string]int64
+	flying    map[string]bool
+	overlaps  int
 }
 
 // newRig makes a run that starts at begin. crms scripts the attempts of each connection; the last step repeats.
@@ -89,10 +92,16 @@ func newRig(tb testing.TB, begin time.Duration, crms map[string][]step) *rig {
 				r.attempts = append(r.attempts, fmt.Sprintf("%v %s", r.env.Now().Sub(epoch), id))
 				return now.takes
 			}).
-			Return(func(_ context.Context, in activities.DeliverInput) (activities.DeliverResult, error) {
+			Return(func(ctx context.Context, in activities.DeliverInput) (activities.DeliverResult, error) {
 				r.mu.Lock()
 				defer r.mu.Unlock()
 				r.flying[id] = false
+				if queue := activity.GetInfo(ctx).TaskQueue; (queue == BulkQueue("crm"+id)) != in.Bulk {
+					r.misplaced = append(r.misplaced, queue)
+				}
+				if in.Bulk {
+					r.bulk++
+				}
 				if now.err != nil {
 					return activities.DeliverResult{}, now.err
 				}
@@ -151,6 +160,8 @@ func lane(id string) Lane {
 
 func complete(s *CallSignal) { s.Complete = true }
 func stale(s *CallSignal)    { s.Stale, s.WindowBase = true, time.Time{} }
+
+func bulk(s *CallSignal) { s.Bulk = true }
 
 func force(at int64) func(*CallSignal) { return func(s *CallSignal) { s.Force = at } }
 

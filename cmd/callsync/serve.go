@@ -105,6 +105,7 @@ func serve(ctx context.Context) error {
 	wg.Go(func() { relay.Run(background) })
 	wg.Go(func() { ingest.NewSweeper(relay).Run(background) })
 	wg.Go(func() { ingest.NewRematcher(p.db, relay.SyncNow, p.log).Run(background) })
+	wg.Go(func() { ingest.NewResyncer(p.db, relay.Resync, p.log).Run(background) })
 	wg.Go(func() { ingest.NewPuller(p.db, providers(), workflows.Signaller{Client: cl}, p.log).Run(background) })
 	wg.Go(func() {
 		ingest.MaintainPartitions(background, p.db, time.Duration(cfg.RetentionDays)*24*time.Hour, p.log)

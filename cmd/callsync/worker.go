@@ -24,6 +24,9 @@ import (
 // pullConcurrency bounds the pages that are fetched side by side: each may take tens of megabytes.
 const pullConcurrency = 4
 
+// bulkShare is how many places for live deliveries there are to one for backfill.
+const bulkShare = 4
+
 // work runs the workflows and the deliveries until ctx ends; then it finishes the attempts under way.
 func work(ctx context.Context) error {
 	p, err := start(ctx, config.Worker)
@@ -76,6 +79,10 @@ func work(ctx context.Context) error {
 		w := temporalx.NewWorker(cl, workflows.ConnectorQueue(info.ID), workerOptions)
 		w.RegisterActivityWithOptions(deliveries, activity.RegisterOptions{})
 		workers = append(workers, w)
+		workerOptions.Activities = max(1, p.cfg.Delivery.Concurrency/bulkShare)
+		bulk := temporalx.NewWorker(cl, workflows.BulkQueue(info.ID), workerOptions)
+		bulk.RegisterActivityWithOptions(deliveries, activity.RegisterOptions{})
+		workers = append(workers, bulk)
 	}
 	workerOptions.ActivitiesOnly, workerOptions.Activities = true, pullConcurrency
 	pulls := temporalx.NewWorker(cl, workflows.PullQueue, workerOptions)

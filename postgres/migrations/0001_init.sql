@@ -593,6 +593,42 @@ create table match_choices (
 );
 create index match_choices_list on match_choices (workspace_id, id desc);
 
+-- Resyncs have many calls delivered again, beside the live ones. A filter's calls are gathered first (listed), because
+-- delivering them changes what it would choose.
+create table resyncs (
+    id            uuid primary key,
+    workspace_id  uuid not null references workspaces,
+    filter        jsonb not null,
+    -- null: all that a call belongs to.
+    connections   uuid[],
+    dry_run       boolean not null default false,
+    state         text not null check (state in ('listing', 'running', 'paused', 'done', 'cancelled')),
+    author        text not null default '',
+    listed        boolean not null default false,
+    cursor_at     timestamptz,
+    cursor_id     uuid,
+    total         bigint not null default 0,
+    lease_until   timestamptz not null default '-infinity',
+    created_at    timestamptz not null default now(),
+    started_at    timestamptz,
+    finished_at   timestamptz
+);
+create index resyncs_list on resyncs (workspace_id, id desc);
+create index resyncs_open on resyncs (lease_until) where state in ('listing', 'running');
+
+create table resync_calls (
+    resync_id     uuid not null references resyncs on delete cascade,
+    call_id       uuid not null,
+    workspace_id  uuid not null,
+    listed_at     timestamptz not null,
+    -- When its delivery was asked for, and what came of it.
+    told_at       timestamptz,
+    outcome       text check (outcome in ('done', 'failed', 'skipped')),
+    ended_at      timestamptz,
+    primary key (resync_id, call_id)
+);
+create index resync_calls_open on resync_calls (resync_id, listed_at, call_id) where outcome is null;
+
 create table delivery_attempts (
     id             uuid primary key,
     workspace_id   uuid not null,
