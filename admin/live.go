@@ -20,7 +20,8 @@ import (
 
 // LiveStore knows the calls that have not ended.
 type LiveStore interface {
-	// LiveCalls returns the newest live calls of a workspace, up to limit, and how many more there are.
+	// LiveCalls returns the live calls of a workspace of which something was heard last, up to limit, and how many more
+	// there are.
 	LiveCalls(ctx context.Context, workspaceID string, limit int) (calls []records.LiveCall, more int64, err error)
 	// ListenLive calls changed with the id of each workspace of which live calls changed, in any process, and with "" when
 	// it begins. It returns when ctx ends or, with an error, when it hears nothing any more.
@@ -76,7 +77,7 @@ type LiveItem struct {
 // LiveSnapshot is all live calls of a workspace: those that wait first, then by how long they are as they are.
 type LiveSnapshot struct {
 	Items []LiveItem `json:"items"`
-	More  int64      `json:"more" doc:"Live calls beyond the newest 500, which are not among the items."`
+	More  int64      `json:"more" doc:"Live calls that are not among the items: those have the 500 of which something was heard last."`
 }
 
 // LiveChange is what became different since the snapshot or change before.
@@ -244,10 +245,12 @@ func pause(ctx context.Context, d time.Duration) {
 // keep makes frames of a board until nobody looks any more.
 func (l *liveBoards) keep(ctx context.Context, b *liveBoard) {
 	for ctx.Err() == nil {
+		start := time.Now()
 		if err := l.look(ctx, b); err != nil && ctx.Err() == nil {
 			l.fail("live calls could not be read", err)
 		}
-		pause(ctx, l.Every)
+		// A board that costs much is looked at less often.
+		pause(ctx, max(l.Every, 4*time.Since(start)))
 		select {
 		case <-ctx.Done():
 		case <-b.wake:

@@ -58,13 +58,14 @@ func (n *liveNews) tell(workspaces map[string]bool) {
 	n.soon()
 }
 
-// liveWhere are the live calls (c) of a workspace ($1) and its sources (s). A call of which nothing was heard for its
-// source's stale limit is not live any more, whether the sweeper has closed it yet or not.
-const liveWhere = `from sources s join calls c on c.workspace_id = $1 and c.source_id = s.id and c.phase = 'live' and c.merged_into is null
-		and c.changed_at >= now() - make_interval(secs => s.stale_seconds)
-	where s.workspace_id = $1`
+// liveWhere are the live calls (c) of a workspace ($1) and one of its sources (s). A call of which nothing was heard for
+// its source's stale limit is not live any more, whether the sweeper has closed it yet or not.
+const liveWhere = `c.workspace_id = $1 and c.source_id = s.id and c.phase = 'live' and c.merged_into is null
+	and c.changed_at >= now() - make_interval(secs => s.stale_seconds)`
 
-// LiveCalls returns the newest live calls of a workspace, up to limit, and how many more there are.
+// LiveCalls returns the live calls of a workspace of which something was heard last, up to limit, and how many more there
+// are. It goes source by source, because otherwise the planner would walk the list of all calls if it believes that many
+// of them are live.
 func (db *DB) LiveCalls(ctx context.Context, workspaceID string, limit int) (calls []records.LiveCall, more int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
@@ -72,7 +73,9 @@ func (db *DB) LiveCalls(ctx context.Context, workspaceID string, limit int) (cal
 		select c.id, c.source_id, s.name, coalesce(c.state ->> 'provider', ''), c.direction, coalesce(c.state -> 'customer', '{}'),
 			coalesce(c.state ->> 'business_number', c.state ->> 'business_raw_number', ''), coalesce(c.state ->> 'queue', ''),
 			coalesce(c.state ->> 'department', ''), coalesce(c.state -> 'live', '{}'), c.started_at, c.created_at
-		`+liveWhere+` order by c.listed_at desc, c.id desc limit $2`, workspaceID, limit+1)
+		from sources s cross join lateral (
+			select * from calls c where `+liveWhere+` order by c.changed_at desc limit $2) c
+		where s.workspace_id = $1 order by c.changed_at desc, c.id desc limit $2`, workspaceID, limit+1)
 	if err != nil {
 		return nil, 0, fmt.Errorf("list live calls: %w", timedOut(ctx, err))
 	}
@@ -83,7 +86,8 @@ func (db *DB) LiveCalls(ctx context.Context, workspaceID string, limit int) (cal
 	if len(calls) <= limit {
 		return calls, 0, nil
 	}
-	if err := db.pool.QueryRow(ctx, `select count(*) `+liveWhere, workspaceID).Scan(&more); err != nil {
+	if err := db.pool.QueryRow(ctx, `
+		select count(*) from sources s join calls c on `+liveWhere+` where s.workspace_id = $1`, workspaceID).Scan(&more); err != nil {
 		return nil, 0, fmt.Errorf("count live calls: %w", timedOut(ctx, err))
 	}
 	// Some may have ended between the two looks.
