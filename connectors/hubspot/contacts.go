@@ -116,7 +116,9 @@ func (s *session) searchPhone(ctx context.Context, object string, filters []filt
 			return nil, err
 		}
 		for _, r := range page.Results {
-			out = append(out, read(r))
+			c := read(r)
+			c.URL = recordURL(s.portal, object, c.ID)
+			out = append(out, c)
 		}
 		after := page.Paging.Next.After
 		if after == "" || after == body.After || len(page.Results) == 0 {

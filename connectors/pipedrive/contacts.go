@@ -205,8 +205,12 @@ func (s *session) findPersons(ctx context.Context, terms []string, national stri
 				continue
 			}
 			seen[i.Item.ID] = true
-			out = append(out, connectors.Contact{Ref: connectors.Ref{Object: connectors.ObjectContact, ID: strconv.FormatInt(i.Item.ID, 10)},
-				Name: i.Item.Name, OwnerID: idText(i.Item.Owner.ID), Numbers: i.Item.Phones})
+			c := connectors.Contact{Ref: connectors.Ref{Object: connectors.ObjectContact, ID: strconv.FormatInt(i.Item.ID, 10)},
+				Name: i.Item.Name, OwnerID: idText(i.Item.Owner.ID), Numbers: i.Item.Phones}
+			if s.web != "" {
+				c.URL = s.web + "/person/" + c.ID
+			}
+			out = append(out, c)
 		}
 	}
 	if len(out) < 2 {
