@@ -22,6 +22,8 @@ func TestRules(t *testing.T) {
 		put := func(ws, document string, version int) (records.Rules, error) {
 			return r.PutRules(r.ctx, ws, records.Rules{Owner: owner, OwnerID: id, Version: version, Document: document, Author: "Ann"})
 		}
+		_, err = put(r.other, "otherwise: skip", -1)
+		require.ErrorIs(t, err, records.ErrNotFound, "another workspace makes none for it")
 		first, err := put(r.ws, "rules: []", 0)
 		require.NoError(t, err)
 		require.Equal(t, 1, first.Version)
@@ -50,6 +52,9 @@ func TestRules(t *testing.T) {
 		require.ErrorIs(t, err, records.ErrNotFound)
 	}
 	require.NoError(t, r.DeleteSource(r.ctx, r.ws, source.ID))
-	_, err := r.PutRules(r.ctx, r.ws, records.Rules{Owner: records.RulesOfSource, OwnerID: newID(), Document: "x", Version: -1})
-	require.ErrorIs(t, err, records.ErrNotFound)
+	fresh := r.newSource()
+	require.NoError(t, r.CreateSource(r.ctx, fresh))
+	require.NoError(t, r.DeleteSource(r.ctx, r.ws, fresh.ID))
+	_, err := r.PutRules(r.ctx, r.ws, records.Rules{Owner: records.RulesOfSource, OwnerID: fresh.ID, Document: "x", Version: -1})
+	require.ErrorIs(t, err, records.ErrNotFound, "what is deleted gets no rules")
 }
