@@ -67,9 +67,14 @@ func Webhook(receiver http.Handler, secret string) CRM {
 	return CRM{Connector: webhook.ID, Handler: receiver, Secrets: map[string]string{"signing_secret": secret}}
 }
 
+// unlimited is a setting for budgets that nothing here can use up.
+const unlimited = "100000000"
+
 // HubSpot is a fake HubSpot account as a stack's CRM. The fake must accept its default token.
 func HubSpot(fake *hubspotfake.Fake) CRM {
-	return CRM{Connector: hubspot.ID, Handler: fake, Secrets: map[string]string{"access_token": "pat-fake"}}
+	return CRM{Connector: hubspot.ID, Handler: fake, Secrets: map[string]string{"access_token": "pat-fake"},
+		// As much as it likes: a fake that limits says so by itself, and a demo should not wait for an account's budget.
+		Config: map[string]string{"requests_per_10s": unlimited, "searches_per_second": unlimited, "requests_per_day": unlimited}}
 }
 
 // Stack is a running stack.

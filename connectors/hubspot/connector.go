@@ -88,6 +88,8 @@ func (connector) Info() connectors.Info {
 				Help: "HubSpot fills its daily quota at midnight in this zone, such as Europe/Berlin."},
 			{Name: "requests_per_10s", Label: "Requests in ten seconds", Default: "100",
 				Help: "100 in Free and Starter accounts, 190 in Professional and Enterprise ones, 250 with the API add-on."},
+			{Name: "searches_per_second", Label: "Searches a second", Default: "5",
+				Help: "HubSpot lets an account search five times a second, in every edition. Lower it where other apps search too."},
 			{Name: "requests_per_day", Label: "Requests a day", Default: "250000",
 				Help: "250,000 in Free and Starter accounts, 625,000 in Professional, 1,000,000 in Enterprise ones."},
 		},
@@ -97,7 +99,7 @@ func (connector) Info() connectors.Info {
 		// developers.hubspot.com/docs/developer-tooling/platform/usage-guidelines
 		Limits: []connectors.RateLimit{
 			{Budget: 100, Per: 10 * time.Second, Setting: "requests_per_10s"},
-			{Class: connectors.RateSearch, Budget: 5, Per: time.Second},
+			{Class: connectors.RateSearch, Budget: 5, Per: time.Second, Setting: "searches_per_second"},
 			{Budget: 250_000, Daily: true, Setting: "requests_per_day"},
 		},
 		MaxUpload: maxUpload,
