@@ -83,7 +83,7 @@ func testContacts(t *testing.T, target Target) {
 		require.False(t, ids[c.ID], "a contact twice")
 		ids[c.ID] = true
 	}
-	require.GreaterOrEqual(t, len(found), 100, "all pages")
+	require.GreaterOrEqual(t, len(found), 130, "all pages")
 }
 
 func find(list []connectors.Contact, ref connectors.Ref) *connectors.Contact {

@@ -167,7 +167,7 @@ func testText(t *testing.T, target Target) {
 		require.True(t, got == target.asStored(text), "%.60q became %.60q", text, got)
 	}
 	if target.MaxText > 0 {
-		out, err := session.WriteCall(t.Context(), target.Write("key", "", strings.Repeat("<i>ж</i>&amp;", target.MaxText), noon))
+		out, err := session.WriteCall(t.Context(), target.Write("key", "", strings.Repeat("<i>ж🎧</i>&amp;", target.MaxText), noon))
 		require.NoError(t, err, "text that is too long is cut, not refused")
 		warned(t, out)
 		got, _ := crm.Text("key")

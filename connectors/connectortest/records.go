@@ -67,7 +67,7 @@ func testRecords(t *testing.T, target Target) {
 			updates(t, target, write, hooks, make, out.RemoteID)
 			finds(t, target, session, object, out.RemoteID)
 			if target.MaxText > 0 {
-				out, err := write(t.Context(), make("r-long", "", strings.Repeat("<i>ж</i>&amp;", target.MaxText), links))
+				out, err := write(t.Context(), make("r-long", "", strings.Repeat("<i>ж🎧</i>&amp;", target.MaxText), links))
 				require.NoError(t, err, "text that is too long is cut, not refused")
 				warned(t, out)
 			}

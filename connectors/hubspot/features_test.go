@@ -139,6 +139,12 @@ func TestRecordsWithoutTheirContact(t *testing.T) {
 	require.Len(t, out.Warnings, 1)
 	require.Contains(t, out.Warnings[0].Text, "gone")
 
+	f.Unlink("notes", out.RemoteID, "contacts")
+	_, err = session.(connectors.NoteWriter).WriteNote(t.Context(), connectors.RecordWrite{Key: "k", RemoteID: out.RemoteID, Fields: map[string]any{"hs_note_body": "y"},
+		Links: []connectors.Ref{{Object: "contact", ID: id}}})
+	require.NoError(t, err)
+	require.Empty(t, f.Linked("notes", out.RemoteID, "contacts"), "an update leaves the note where a person has put it")
+
 	f.SetFaults(hubspotfake.Faults{Script: []hubspotfake.Fault{"", hubspotfake.FaultUnavailable}})
 	_, err = session.(connectors.NoteWriter).WriteNote(t.Context(), connectors.RecordWrite{Key: "k2", Fields: map[string]any{"hs_note_body": "x"}, Links: []connectors.Ref{{Object: "contact", ID: id}}})
 	e := connectors.AsError(err)
@@ -398,12 +404,22 @@ func TestVerifyNamesWhatIsNotGranted(t *testing.T) {
 
 func TestAnUploadWhoseAnswerWasLostLeavesOneFile(t *testing.T) {
 	t.Parallel()
+	// Each of the two guards holds by itself: the look-up by name, and HubSpot giving the file that it has.
 	for _, searchLags := range []bool{false, true} {
 		f, _ := ready(t, hubspotfake.Options{})
 		drop := true
 		session := connect(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			switch {
-			case r.Method == http.MethodPost && r.URL.Path == "/files/v3/files" && drop:
+			case r.Method == http.MethodPost && r.URL.Path == "/files/v3/files":
+				body, _ := io.ReadAll(r.Body)
+				if !searchLags {
+					body = bytes.ReplaceAll(body, []byte("RETURN_EXISTING"), []byte("NONE"))
+				}
+				r.Body = io.NopCloser(bytes.NewReader(body))
+				if !drop {
+					f.ServeHTTP(w, r)
+					return
+				}
 				drop = false
 				f.ServeHTTP(httptest.NewRecorder(), r)
 				panic(http.ErrAbortHandler)
