@@ -3,7 +3,6 @@ package mappings
 import (
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/expr-lang/expr/types"
 
@@ -35,10 +34,12 @@ type FieldInfo struct {
 	Values []string `json:"values,omitempty"`
 }
 
-// Fields lists the canonical names that mappings can read, in the order of the reference.
-func Fields() []FieldInfo {
-	out := make([]FieldInfo, 0, len(catalog)+40)
-	for _, e := range catalog {
+// Fields lists the canonical names that mappings of calls can read, in the order of the reference.
+func Fields() []FieldInfo { return infos(callCatalog) }
+
+func infos(entries []entry) []FieldInfo {
+	out := make([]FieldInfo, 0, len(entries)+40)
+	for _, e := range entries {
 		out = append(out, e.info)
 		for _, m := range e.items {
 			m.Name = e.info.Name + "[]." + m.Name
@@ -157,19 +158,8 @@ func list(name, description string, get func(r *run) any, items []FieldInfo) ent
 	return entry{info: FieldInfo{Name: name, Type: FieldObjects, Description: description}, get: get, items: items}
 }
 
-// catalog is every canonical name; catalogIndex finds it by name.
-var (
-	catalog      = buildCatalog()
-	catalogIndex = indexCatalog(catalog)
-)
-
-func indexCatalog(all []entry) map[string]int {
-	out := make(map[string]int, len(all))
-	for i, e := range all {
-		out[e.info.Name] = i
-	}
-	return out
-}
+// callCatalog is every canonical name of calls.
+var callCatalog = buildCatalog()
 
 func buildCatalog() []entry {
 	return slices.Concat(
@@ -290,10 +280,11 @@ func foldKey(s string) string {
 	return strings.ToLower(strings.Join(strings.Fields(s), " "))
 }
 
-// typedEnv is what the checker knows of the canonical names.
-var typedEnv = sync.OnceValue(func() types.Map {
+// typedEnv is what the checker knows of the vocabulary's names.
+func (v *vocabulary) typedEnv() types.Map {
 	env := types.Map{}
-	for _, e := range catalog {
+	for _, i := range v.entries {
+		e := catalog[i]
 		parent, leaf, nested := strings.Cut(e.info.Name, ".")
 		if nested {
 			// "attribution.utm" is a member; members come after their object.
@@ -303,7 +294,7 @@ var typedEnv = sync.OnceValue(func() types.Map {
 		}
 	}
 	return env
-})
+}
 
 func typeOf(f FieldInfo, items []FieldInfo) types.Type {
 	switch f.Type {

@@ -49,12 +49,12 @@ func Compile(d Document) (*Program, error) {
 
 func compile(d Document) (*Program, Problems) {
 	problems := d.shape()
-	p := &Program{object: d.Object}
+	p, words := &Program{object: d.Object}, wordsOf(d.Object)
 	for i, spec := range d.Fields {
 		if i == maxRows {
 			break
 		}
-		c := &rowCompiler{spec: spec, row: &row{
+		c := &rowCompiler{words: words, spec: spec, row: &row{
 			number: i + 1, target: spec.Target, typ: orDefault(spec.Type, Text), mode: orDefault(spec.Mode, Overwrite),
 			empty: orDefault(spec.Empty, SkipEmpty), maxLength: spec.MaxLength,
 		}}
@@ -78,6 +78,7 @@ func orDefault[T ~string](v, otherwise T) T {
 
 // rowCompiler compiles one row and collects what is wrong with it.
 type rowCompiler struct {
+	words    *vocabulary
 	spec     Row
 	row      *row
 	problems Problems
@@ -92,7 +93,7 @@ func (c *rowCompiler) report(key string, problems []exprProblem) {
 }
 
 func (c *rowCompiler) expr(key, source string, condition bool) *expression {
-	e, problems := compileExpr(source, condition)
+	e, problems := c.words.compileExpr(source, condition)
 	c.report(key, problems)
 	if e != nil {
 		for _, p := range e.reads {
@@ -151,7 +152,7 @@ func (c *rowCompiler) template(lines Template) {
 		if len(lines) > 1 {
 			key += "[" + strconv.Itoa(i) + "]"
 		}
-		t, problems := compileTemplate(line, isHTML)
+		t, problems := c.words.compileTemplate(line, isHTML)
 		c.report(key, problems)
 		for _, part := range t.parts {
 			if part.expr != nil {

@@ -95,7 +95,7 @@ func TestDefaultDocuments(t *testing.T) {
 			require.Equal(t, object, doc.Object)
 			p, err := Compile(doc)
 			require.NoError(t, err)
-			for name, in := range realisticCalls() {
+			for name, in := range realisticInputs(object) {
 				res, err := p.Apply(in)
 				require.NoError(t, err, name)
 				got, err := encodeJSON(map[string]any{"fields": res.Fields, "modes": res.Modes, "warnings": res.Warnings}, "  ")

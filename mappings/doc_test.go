@@ -22,7 +22,7 @@ func TestReference(t *testing.T) {
 	data, err := os.ReadFile(referencePath)
 	require.NoError(t, err)
 	doc := string(data)
-	tables := section(section(doc, "functions", functionTable()), "fields", fieldTable())
+	tables := section(section(section(doc, "functions", functionTable()), "fields", fieldTable(Fields())), "others", fieldTable(otherFields()))
 	if *update {
 		require.NoError(t, os.WriteFile(referencePath, []byte(tables), 0o644))
 		doc = tables
@@ -90,10 +90,27 @@ func functionTable() string {
 	return b.String() + "\n"
 }
 
-func fieldTable() string {
+// otherFields are the names that calls do not have.
+func otherFields() []FieldInfo {
+	ofCalls := map[string]bool{}
+	for _, f := range Fields() {
+		ofCalls[f.Name+f.Description] = true
+	}
+	var out []FieldInfo
+	for _, object := range []string{objectTask, objectNote, objectTicket, objectMessage, objectForm} {
+		for _, f := range FieldsOf(object) {
+			if !ofCalls[f.Name+f.Description] {
+				out = append(out, f)
+			}
+		}
+	}
+	return out
+}
+
+func fieldTable(fields []FieldInfo) string {
 	var b strings.Builder
 	b.WriteString("\n| field | type | what it is |\n|---|---|---|\n")
-	for _, f := range Fields() {
+	for _, f := range fields {
 		values := ""
 		if len(f.Values) > 0 {
 			values = ": `" + strings.Join(f.Values, "` `") + "`"

@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"unicode/utf8"
 
 	"github.com/expr-lang/expr"
@@ -62,9 +61,9 @@ type exprProblem struct {
 	suggestion string
 }
 
-// compileExpr compiles source twice: first against the types of the canonical names, for its faults; then with every
+// compileExpr compiles source twice: first against the types of the vocabulary's names, for its faults; then with every
 // operator replaced by one of ours (patcher), so that absent values are harmless and all work is counted.
-func compileExpr(source string, condition bool) (*expression, []exprProblem) {
+func (v *vocabulary) compileExpr(source string, condition bool) (*expression, []exprProblem) {
 	if len(source) > maxSource {
 		return nil, []exprProblem{{text: fmt.Sprintf("The expression has %d characters; %d is the most.", len(source), maxSource)}}
 	}
@@ -74,12 +73,13 @@ func compileExpr(source string, condition bool) (*expression, []exprProblem) {
 	if !utf8.ValidString(source) {
 		return nil, []exprProblem{{text: "The expression is not valid UTF-8."}}
 	}
-	if problems := check(source, condition); len(problems) > 0 {
+	if problems := v.check(source, condition); len(problems) > 0 {
 		return nil, problems
 	}
-	prog, err := safeCompile(source, execOptions()...)
+	_, options := v.options()
+	prog, err := safeCompile(source, options...)
 	if err != nil {
-		return nil, []exprProblem{explainCompileError(err)}
+		return nil, []exprProblem{v.explain(err)}
 	}
 	e := &expression{prog: prog, reads: reads(prog.Node())}
 	if direct, ok := asPath(prog.Node()); ok {
@@ -89,16 +89,17 @@ func compileExpr(source string, condition bool) (*expression, []exprProblem) {
 }
 
 // check compiles against the typed names and reports every fault of the kinds we look for, and the engine's first.
-func check(source string, condition bool) []exprProblem {
-	r := &refuser{}
-	options := append(checkOptions(), expr.Patch(r))
+func (v *vocabulary) check(source string, condition bool) []exprProblem {
+	r := &refuser{words: v}
+	options, _ := v.options()
+	options = append(options, expr.Patch(r))
 	if condition {
 		options = append(options, expr.AsBool())
 	}
 	_, err := safeCompile(source, options...)
 	problems := r.problems
 	if err != nil {
-		p := explainCompileError(err)
+		p := v.explain(err)
 		if !slices.ContainsFunc(problems, func(have exprProblem) bool { return have.offset == p.offset }) {
 			problems = append(problems, p)
 		}
@@ -117,27 +118,22 @@ func safeCompile(source string, options ...expr.Option) (prog *vm.Program, err e
 	return expr.Compile(source, options...)
 }
 
-// checkOptions and execOptions set up the engine for the two compilations. Every builtin but the predicates is off: none
-// reads the clock, parses JSON or allocates without counting.
-var (
-	checkOptions = sync.OnceValue(func() []expr.Option {
-		options := append(baseOptions(), expr.Env(typedEnv()))
+// options set up the engine for the two compilations. Every builtin but the predicates is off: none reads the clock, parses
+// JSON or allocates without counting.
+func (v *vocabulary) options() (checking, executing []expr.Option) {
+	v.once.Do(func() {
+		v.checking = append(baseOptions(), expr.Env(v.typedEnv()))
+		v.executing = append(baseOptions(), expr.Env(map[string]any{runVar: (*run)(nil)}), expr.Patch(patcher{words: v}))
 		for _, f := range functions {
-			options = append(options, expr.Function(f.name, func(...any) (any, error) { return nil, nil }, f.types...))
-		}
-		return slices.Clip(options)
-	})
-	execOptions = sync.OnceValue(func() []expr.Option {
-		options := append(baseOptions(), expr.Env(map[string]any{runVar: (*run)(nil)}), expr.Patch(patcher{}))
-		for _, f := range functions {
-			options = append(options, expr.Function(f.name, f.onRun()))
+			v.checking = append(v.checking, expr.Function(f.name, func(...any) (any, error) { return nil, nil }, f.types...))
+			v.executing = append(v.executing, expr.Function(f.name, f.onRun()))
 		}
 		for name, op := range operators {
-			options = append(options, expr.Function(name, op))
+			v.executing = append(v.executing, expr.Function(name, op))
 		}
-		return options
 	})
-)
+	return slices.Clip(v.checking), slices.Clip(v.executing)
+}
 
 func baseOptions() []expr.Option {
 	options := []expr.Option{expr.Optimize(false), expr.MaxNodes(maxNodes)}
@@ -149,8 +145,8 @@ func baseOptions() []expr.Option {
 	return options
 }
 
-// explainCompileError puts the engine's message into our words.
-func explainCompileError(err error) exprProblem {
+// explain puts the engine's message into our words.
+func (v *vocabulary) explain(err error) exprProblem {
 	message, offset := err.Error(), 0
 	if fe, ok := errors.AsType[*file.Error](err); ok {
 		message, offset = fe.Message, fe.From
@@ -158,7 +154,7 @@ func explainCompileError(err error) exprProblem {
 	p := exprProblem{offset: offset, text: sentence(plainTypes.Replace(message))}
 	for _, m := range messages {
 		if found := m.pattern.FindStringSubmatch(message); found != nil {
-			m.explain(&p, found)
+			m.explain(v, &p, found)
 			break
 		}
 	}
@@ -174,44 +170,47 @@ var plainTypes = strings.NewReplacer(
 // messages are the engine's messages that people meet most, and what we say instead.
 var messages = []struct {
 	pattern *regexp.Regexp
-	explain func(p *exprProblem, found []string)
+	explain func(v *vocabulary, p *exprProblem, found []string)
 }{
-	{regexp.MustCompile(`^unknown name ([\pL\pN_$]+)`), func(p *exprProblem, found []string) {
+	{regexp.MustCompile(`^unknown name ([\pL\pN_$]+)`), func(v *vocabulary, p *exprProblem, found []string) {
 		p.text = fmt.Sprintf("There is no field or function %s.", found[1])
-		p.suggestion = exprkit.Nearest(found[1], append(fieldNames(), functionNames()...))
+		if _, ok := callWords.index[found[1]]; ok {
+			p.text = fmt.Sprintf("There is no field %s in a mapping of the object %s: calls have it.", found[1], v.object)
+		}
+		p.suggestion = exprkit.Nearest(found[1], append(v.fieldNames(), functionNames()...))
 	}},
-	{regexp.MustCompile(`^unknown field ([\pL\pN_$]+)`), func(p *exprProblem, found []string) {
+	{regexp.MustCompile(`^unknown field ([\pL\pN_$]+)`), func(v *vocabulary, p *exprProblem, found []string) {
 		p.text = fmt.Sprintf("There is no field %s here.", found[1])
-		p.suggestion = exprkit.Nearest(found[1], memberNames())
+		p.suggestion = exprkit.Nearest(found[1], v.memberNames())
 	}},
-	{regexp.MustCompile(`^type (.+) has no (?:field|method) (.+)`), func(p *exprProblem, found []string) {
+	{regexp.MustCompile(`^type (.+) has no (?:field|method) (.+)`), func(_ *vocabulary, p *exprProblem, found []string) {
 		p.text = fmt.Sprintf("There is no field %s here: the value is a %s.", found[2], plainTypes.Replace(found[1]))
 	}},
-	{regexp.MustCompile(`^cannot use (.+) as argument \(type (.+)\) to call (\w+)`), func(p *exprProblem, found []string) {
+	{regexp.MustCompile(`^cannot use (.+) as argument \(type (.+)\) to call (\w+)`), func(_ *vocabulary, p *exprProblem, found []string) {
 		p.text = fmt.Sprintf("%s takes a %s here, not a %s.", found[3], plainTypes.Replace(found[2]), plainTypes.Replace(found[1]))
 	}},
-	{regexp.MustCompile(`^(not enough|too many) arguments to call (\w+)`), func(p *exprProblem, found []string) {
+	{regexp.MustCompile(`^(not enough|too many) arguments to call (\w+)`), func(_ *vocabulary, p *exprProblem, found []string) {
 		p.text = fmt.Sprintf("%s has %s values: %s%s.", found[2], strings.Replace(found[1], "not enough", "too few", 1), found[2], signature(found[2]))
 	}},
-	{regexp.MustCompile(`^no matching overload for (\w+)`), func(p *exprProblem, found []string) {
+	{regexp.MustCompile(`^no matching overload for (\w+)`), func(_ *vocabulary, p *exprProblem, found []string) {
 		p.text = fmt.Sprintf("%s does not take these values: %s%s.", found[1], found[1], signature(found[1]))
 	}},
-	{regexp.MustCompile(`mismatched types (.+) and (.+)\)`), func(p *exprProblem, found []string) {
+	{regexp.MustCompile(`mismatched types (.+) and (.+)\)`), func(_ *vocabulary, p *exprProblem, found []string) {
 		p.text = fmt.Sprintf("A %s and a %s do not go together here.", plainTypes.Replace(found[1]), plainTypes.Replace(found[2]))
 	}},
-	{regexp.MustCompile(`^expected bool, but got|^non-bool expression|^predicate should return boolean`), func(p *exprProblem, _ []string) {
+	{regexp.MustCompile(`^expected bool, but got|^non-bool expression|^predicate should return boolean`), func(_ *vocabulary, p *exprProblem, _ []string) {
 		p.text = "A condition must be true or false, such as: talk_seconds > 30."
 	}},
-	{regexp.MustCompile(`^unexpected token EOF|^unexpected end of expression`), func(p *exprProblem, _ []string) {
+	{regexp.MustCompile(`^unexpected token EOF|^unexpected end of expression`), func(_ *vocabulary, p *exprProblem, _ []string) {
 		p.text = "The expression ends too early."
 	}},
-	{regexp.MustCompile(`^cannot redeclare (?:variable |function |builtin )?(\w+)`), func(p *exprProblem, found []string) {
+	{regexp.MustCompile(`^cannot redeclare (?:variable |function |builtin )?(\w+)`), func(_ *vocabulary, p *exprProblem, found []string) {
 		p.text = fmt.Sprintf("%s is taken; give the variable another name.", found[1])
 	}},
-	{regexp.MustCompile(`^error parsing regexp: ([^:]+)`), func(p *exprProblem, found []string) {
+	{regexp.MustCompile(`^error parsing regexp: ([^:]+)`), func(_ *vocabulary, p *exprProblem, found []string) {
 		p.text = fmt.Sprintf("This is no regular expression: %s.", found[1])
 	}},
-	{regexp.MustCompile(`exceeds maximum allowed nodes`), func(p *exprProblem, _ []string) {
+	{regexp.MustCompile(`exceeds maximum allowed nodes`), func(_ *vocabulary, p *exprProblem, _ []string) {
 		p.text = fmt.Sprintf("The expression is too long: it has more than %d parts.", maxNodes)
 	}},
 }
@@ -232,13 +231,14 @@ func sentence(s string) string {
 	return s
 }
 
-func fieldNames() []string {
+func (v *vocabulary) fieldNames() []string {
 	var out []string
-	for _, e := range catalog {
-		if !strings.Contains(e.info.Name, ".") {
-			out = append(out, e.info.Name)
+	for name := range v.index {
+		if !strings.Contains(name, ".") {
+			out = append(out, name)
 		}
 	}
+	slices.Sort(out)
 	return out
 }
 
@@ -250,9 +250,10 @@ func functionNames() []string {
 	return out
 }
 
-func memberNames() []string {
+func (v *vocabulary) memberNames() []string {
 	set := map[string]bool{}
-	for _, e := range catalog {
+	for _, i := range v.entries {
+		e := catalog[i]
 		if _, member, ok := strings.Cut(e.info.Name, "."); ok {
 			set[member] = true
 		}
@@ -264,7 +265,10 @@ func memberNames() []string {
 }
 
 // refuser finds what the language leaves out, while the types of the nodes are known.
-type refuser struct{ problems []exprProblem }
+type refuser struct {
+	words    *vocabulary
+	problems []exprProblem
+}
 
 func (r *refuser) fail(n ast.Node, suggestion, format string, args ...any) {
 	if len(r.problems) > 0 && r.problems[len(r.problems)-1].offset == n.Location().From {
@@ -349,18 +353,18 @@ func (r *refuser) enum(of, with ast.Node) {
 	if !ok {
 		return
 	}
-	values := enumValues(of)
+	values := r.words.enumValues(of)
 	if len(values) > 0 && !slices.Contains(values, want.Value) {
 		r.fail(with, exprkit.Nearest(want.Value, values), "%q is not among its values: %s.", want.Value, strings.Join(values, ", "))
 	}
 }
 
-func enumValues(n ast.Node) []string {
+func (v *vocabulary) enumValues(n ast.Node) []string {
 	switch n := n.(type) {
 	case *ast.ChainNode:
-		return enumValues(n.Node)
+		return v.enumValues(n.Node)
 	case *ast.IdentifierNode:
-		if i, ok := catalogIndex[n.Value]; ok {
+		if i, ok := v.index[n.Value]; ok {
 			return catalog[i].info.Values
 		}
 	case *ast.MemberNode:
@@ -370,12 +374,12 @@ func enumValues(n ast.Node) []string {
 		}
 		switch base := n.Node.(type) {
 		case *ast.IdentifierNode:
-			if i, ok := catalogIndex[base.Value+"."+name.Value]; ok {
+			if i, ok := v.index[base.Value+"."+name.Value]; ok {
 				return catalog[i].info.Values
 			}
 		case *ast.MemberNode:
 			if id, ok := base.Node.(*ast.IdentifierNode); ok {
-				if i, ok := catalogIndex[id.Value]; ok {
+				if i, ok := v.index[id.Value]; ok {
 					for _, m := range catalog[i].items {
 						if m.Name == name.Value {
 							return m.Values

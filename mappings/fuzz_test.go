@@ -43,13 +43,13 @@ func FuzzExpression(f *testing.F) {
 	in := answeredInbound()
 	f.Fuzz(func(t *testing.T, source string, condition bool) {
 		start := time.Now()
-		if e, problems := compileExpr(source, condition); len(problems) == 0 {
+		if e, problems := callWords.compileExpr(source, condition); len(problems) == 0 {
 			r := startRun(&in)
 			r.budget = workBudget
 			_, _ = r.eval(e)
 			r.end()
 		}
-		_, _ = compileTemplate(source, condition)
+		_, _ = callWords.compileTemplate(source, condition)
 		require.Less(t, time.Since(start), tooLong)
 	})
 }

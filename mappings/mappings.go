@@ -1,4 +1,4 @@
-// Package mappings turns a canonical call into the fields of a CRM by a versioned document that admins edit:
+// Package mappings turns a canonical call, message or form submission into the fields of a CRM by a versioned document that admins edit:
 // Parse -> Compile -> Apply, and Explain for the preview. A compiled program is safe for concurrent use, reads no clock,
 // does no I/O and bounds its work, so that the same document and call always give the same fields.
 package mappings
@@ -13,7 +13,15 @@ import (
 
 // Input is what a mapping sees.
 type Input struct {
+	// Call is the call behind the record, or what a message or form submission has in common with calls (FromMessage).
 	Call call.Call
+	// Message, Form, Task, Note and Ticket are what documents of these objects are about. Documents of contacts and leads
+	// read the first two as well. Nil ones are absent.
+	Message *call.Message
+	Form    *call.Form
+	Task    *Task
+	Note    *Note
+	Ticket  *Ticket
 	// OwnNumber tells that the customer's number is one of the workspace's own.
 	OwnNumber bool
 	// ContactID and OwnerID are ids of the CRM, empty where unknown.

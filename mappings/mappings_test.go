@@ -49,7 +49,7 @@ func answeredInbound() Input {
 // evaluate runs one expression the way a text row does not: without conversion.
 func evaluate(t testing.TB, source string, in Input) (any, error) {
 	t.Helper()
-	e, problems := compileExpr(source, false)
+	e, problems := callWords.compileExpr(source, false)
 	require.Empty(t, problems, source)
 	r := startRun(&in)
 	defer r.end()
@@ -190,7 +190,7 @@ func TestAbsentFactsNeverFail(t *testing.T) {
 func TestNamesDoNotCollide(t *testing.T) {
 	t.Parallel()
 	for _, f := range functionNames() {
-		_, taken := catalogIndex[f]
+		_, taken := callWords.index[f]
 		require.False(t, taken, f)
 	}
 }

@@ -11,13 +11,13 @@ const runVar = "$run"
 
 // patcher rewrites an expression so that the engine only dispatches: fields, members and operators become calls of our
 // own functions, which know absent values and count work. The engine visits children first, so a.b.c grows from a.
-type patcher struct{}
+type patcher struct{ words *vocabulary }
 
 // Visit replaces one node.
 func (p patcher) Visit(node *ast.Node) {
 	switch n := (*node).(type) {
 	case *ast.IdentifierNode:
-		if i, ok := catalogIndex[n.Value]; ok {
+		if i, ok := p.words.index[n.Value]; ok {
 			ast.Patch(node, opCall("$field", &ast.IntegerNode{Value: i}))
 		}
 	case *ast.ChainNode:
@@ -86,7 +86,7 @@ func (p patcher) binary(node *ast.Node, n *ast.BinaryNode) {
 func (p patcher) memberOf(node *ast.Node, n *ast.MemberNode) {
 	if base, ok := asPath(n.Node); ok && len(base.keys) == 0 {
 		if name, ok := n.Property.(*ast.StringNode); ok {
-			if i, ok := catalogIndex[catalog[base.entry].info.Name+"."+name.Value]; ok {
+			if i, ok := p.words.index[catalog[base.entry].info.Name+"."+name.Value]; ok {
 				ast.Patch(node, opCall("$field", &ast.IntegerNode{Value: i}))
 				return
 			}

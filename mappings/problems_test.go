@@ -93,11 +93,11 @@ func TestExpressionProblems(t *testing.T) {
 		strings.Repeat("1+", 1000) + "1":      "too long",
 		"note + \xff":                         "UTF-8",
 	} {
-		_, problems := compileExpr(source, false)
+		_, problems := callWords.compileExpr(source, false)
 		require.NotEmpty(t, problems, source)
 		require.Contains(t, problems[0].text, want, source)
 	}
-	_, problems := compileExpr("note", true)
+	_, problems := callWords.compileExpr("note", true)
 	require.Contains(t, problems[0].text, "A condition must be true or false")
 }
 
@@ -113,7 +113,7 @@ func TestTemplateProblems(t *testing.T) {
 		`<script>{{ note }}</script>`:                    "Scripts, styles",
 		`{{ "}}" }} <a title="{{ note }}" x={{ note }}>`: "in the quotes of an attribute",
 	} {
-		_, problems := compileTemplate(line, true)
+		_, problems := callWords.compileTemplate(line, true)
 		require.NotEmpty(t, problems, line)
 		var all []string
 		for _, p := range problems {
@@ -121,7 +121,7 @@ func TestTemplateProblems(t *testing.T) {
 		}
 		require.Contains(t, strings.Join(all, " "), want, line)
 	}
-	_, problems := compileTemplate(`<a class="x" href='{{ call_url }}' title="{{ note }}">{{ note }}</a> 1 < 2`, true)
+	_, problems := callWords.compileTemplate(`<a class="x" href='{{ call_url }}' title="{{ note }}">{{ note }}</a> 1 < 2`, true)
 	require.Empty(t, problems)
 }
 

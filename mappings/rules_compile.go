@@ -169,7 +169,7 @@ func (c *rulesCompiler) group(conditions []Condition, key string, depth int, dec
 }
 
 func (c *rulesCompiler) expression(source, key string) test {
-	e, problems := compileExpr(source, true)
+	e, problems := callWords.compileExpr(source, true)
 	for _, p := range problems {
 		c.fail(key, p.suggestion, "%s", p.text)
 		c.faults[len(c.faults)-1].Column = p.offset + 1

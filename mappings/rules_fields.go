@@ -131,7 +131,8 @@ func nearestRuleField(name string) string {
 
 func buildRuleFields() []RuleField {
 	var out []RuleField
-	for i, e := range catalog {
+	for _, i := range callWords.entries {
+		e := catalog[i]
 		if slices.Contains(ofCRM, e.info.Name) {
 			continue
 		}

@@ -24,7 +24,7 @@ type templatePart struct {
 const maxTemplateLines = 200
 
 // compileTemplate parses one line. Offsets of its problems are runes of the line.
-func compileTemplate(line string, isHTML bool) (template, []exprProblem) {
+func (v *vocabulary) compileTemplate(line string, isHTML bool) (template, []exprProblem) {
 	var t template
 	var problems []exprProblem
 	if len(line) > 4*maxSource {
@@ -52,7 +52,7 @@ func compileTemplate(line string, isHTML bool) (template, []exprProblem) {
 		if end < 0 {
 			return t, append(problems, exprProblem{offset: offset(at), text: "{{ has no }}."})
 		}
-		e, bad := compileExpr(line[start:end], false)
+		e, bad := v.compileExpr(line[start:end], false)
 		for _, p := range bad {
 			p.offset += offset(start)
 			problems = append(problems, p)
