@@ -196,12 +196,12 @@ func parseTime(s string, loc *time.Location) (time.Time, bool) {
 	for _, layout := range timeLayouts {
 		// An abbreviation other than UTC has no offset of its own; Go invents one.
 		if t, err := time.Parse(layout, s); err == nil && (!strings.HasSuffix(layout, "MST") || strings.HasSuffix(s, "UTC") || strings.HasSuffix(s, "GMT")) {
-			return plausible(t)
+			return Plausible(t)
 		}
 	}
 	for _, layout := range []string{"2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999"} {
 		if t, err := time.ParseInLocation(layout, s, loc); err == nil {
-			return plausible(t)
+			return Plausible(t)
 		}
 	}
 	return time.Time{}, false
@@ -211,7 +211,8 @@ func parseTime(s string, loc *time.Location) (time.Time, bool) {
 // which mean never.
 const firstYear, lastYear = 1971, 2200
 
-func plausible(t time.Time) (time.Time, bool) {
+// Plausible returns t in UTC, if it is in a year of calls.
+func Plausible(t time.Time) (time.Time, bool) {
 	if t = t.UTC(); t.Year() < firstYear || t.Year() > lastYear {
 		return time.Time{}, false
 	}

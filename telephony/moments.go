@@ -15,7 +15,7 @@ func Moment(v any, loc *time.Location, layouts ...string) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	if t, ok := sinceEpoch(s); ok {
-		return plausible(t)
+		return Plausible(t)
 	}
 	s = strings.Join(strings.FieldsFunc(s, unicode.IsSpace), " ")
 	if t, ok := parseTime(s, loc); ok {
@@ -26,7 +26,7 @@ func Moment(v any, loc *time.Location, layouts ...string) (time.Time, bool) {
 	}
 	for _, layout := range layouts {
 		if t, err := time.ParseInLocation(layout, s, loc); err == nil {
-			return plausible(t)
+			return Plausible(t)
 		}
 	}
 	return time.Time{}, false

@@ -28,8 +28,12 @@ var layouts = []string{
 
 // momentOf reads a time in the forms that need no layout.
 func momentOf(v any, loc *time.Location) (time.Time, error) {
-	if t, ok := v.(time.Time); ok {
-		return t.UTC(), nil
+	if t, isTime := v.(time.Time); isTime {
+		t, ok := telephony.Plausible(t)
+		if !ok {
+			return time.Time{}, expression.ValueError("The value is a moment in a year without calls.")
+		}
+		return t, nil
 	}
 	s, err := textOf(v)
 	if err == nil {

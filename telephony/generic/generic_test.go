@@ -167,6 +167,16 @@ func TestZerosOfALiveCallAreNoFacts(t *testing.T) {
 	require.EqualValues(t, 0, *ended.Facts.TalkSeconds)
 }
 
+func TestMomentsAreInYearsOfCalls(t *testing.T) {
+	t.Parallel()
+	doc := head + "    fields:\n      started_at: 'time(at, \"DD/MM/YYYY\")'\n      ended_at: end\n"
+	e := one(t, doc, `{"id":"1","at":"01/03/5026","end":"0001-01-01 00:00:00"}`)
+	require.Zero(t, e.Facts.StartedAt)
+	require.Zero(t, e.Facts.EndedAt)
+	require.Equal(t, "01/03/5026", e.Facts.Attributes["at"], "what is no moment is kept")
+	require.Equal(t, 2026, one(t, doc, `{"id":"1","at":"01/03/2026"}`).Facts.StartedAt.Year())
+}
+
 func TestPlaceholdersOfTemplatesAreAbsent(t *testing.T) {
 	t.Parallel()
 	e := one(t, head+"    fields:\n      note: note\n      tags: tags\n", `{"id":"1","note":"{{call.note}}","tags":["${tag}","a"],"other":"{{%%x%%}}","real":"{{ a }} and {{ b }}x"}`)
