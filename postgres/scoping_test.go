@@ -40,7 +40,6 @@ var unscopedByDesign = map[string]string{
 	"partitions.go":            "partitions hold the receipts of all workspaces",
 	"receipts.go:loadReceipts": "receipts of claimed inbox rows",
 	"resyncs.go:ClaimResyncs":  "resyncs are claimed across workspaces",
-	"resyncs.go:ClaimResyncs": "resyncs are claimed across workspaces",
 	"pulls.go:ClaimPulls":      "pulls are started across workspaces",
 	"pulls.go:CountPulled":     "receipts of pulls are counted across workspaces",
 	"pulls.go:duePlans":        "sources are planned across workspaces",
