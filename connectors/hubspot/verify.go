@@ -79,7 +79,9 @@ func (s *session) verifyMore(ctx context.Context) ([]connectors.Check, error) {
 		if !check.OK {
 			check = connectors.Check{Name: c.name, OK: true, Text: "Not available with these permissions. If you want it, add the scope " + c.scope + " to the app in HubSpot, then test again."}
 		} else if c.name == "Tickets" {
-			check = s.optionalKey(ctx, tickets, c.name, check.Text)
+			if check, err = s.optionalKey(ctx, tickets, c.name, check.Text); err != nil {
+				return out, err
+			}
 		}
 		out = append(out, check)
 	}
@@ -88,18 +90,25 @@ func (s *session) verifyMore(ctx context.Context) ([]connectors.Check, error) {
 		{notes, "Notes and forms", "callsync can write notes and log form submissions, each once."},
 		{communications, "Text messages", "callsync can log text messages, each once."},
 	} {
-		out = append(out, s.optionalKey(ctx, k.object, k.name, k.good))
+		check, err := s.optionalKey(ctx, k.object, k.name, k.good)
+		if err != nil {
+			return out, err
+		}
+		out = append(out, check)
 	}
 	return out, nil
 }
 
-func (s *session) optionalKey(ctx context.Context, object, name, good string) connectors.Check {
+func (s *session) optionalKey(ctx context.Context, object, name, good string) (connectors.Check, error) {
 	p, _, err := s.ensureKey(ctx, object, RecordKey)
-	if err == nil && p.HasUniqueValue {
-		return connectors.Check{Name: name, OK: true, Text: good}
+	switch {
+	case err == nil && p.HasUniqueValue:
+		return connectors.Check{Name: name, OK: true, Text: good}, nil
+	case err != nil && connectors.AsError(err).Class.Retryable():
+		return connectors.Check{}, err
 	}
 	return connectors.Check{Name: name, OK: true, Text: "Not available: the unique property " + RecordKey + " could not be added to " + object +
-		". If you want it, grant crm.schemas.contacts.write, or delete a property of this name that is not unique, then test again."}
+		". If you want it, grant crm.schemas.contacts.write, or delete a property of this name that is not unique, then test again."}, nil
 }
 
 // verifyToken asks for the account, which needs no scope (unconfirmed: an answer of 403 or 404 counts as a token that
