@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -218,7 +219,7 @@ func (h *Handler) keepOwners(ctx context.Context, kinds []string) error {
 			h.Log.WarnContext(ctx, "the users of a CRM could not be kept up to date", "workspace", k.WorkspaceID, "connection", k.ConnectionID, "err", err)
 		}
 	}
-	return h.Store.DropOldAgents(ctx)
+	return errors.Join(h.Store.DropOldAgents(ctx), h.Store.DropOldReviews(ctx))
 }
 
 func (h *Handler) listLearned(ctx context.Context, p principal, _ *none) (*answer[List[LearnedNumberView]], error) {

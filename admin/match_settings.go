@@ -98,6 +98,22 @@ func checkMatch(m records.Match, i connectors.Info) faults {
 			out.add("match.on_none", fmt.Sprintf("callsync does not create a %s in %s.", object, i.Label))
 		}
 	}
+	for _, f := range []struct {
+		field, value string
+		known        []string
+	}{
+		{"on_none", m.OnNone, []string{records.MatchCreateContact, records.MatchCreateLead, records.MatchNone, records.MatchAsk}},
+		{"on_many", m.OnMany, []string{records.MatchRecent, records.MatchOwner, records.MatchNone, records.MatchAsk}},
+		{"owner", m.Owner, []string{records.OwnerLast, records.OwnerFirst, records.OwnerLongest}},
+		{"unknown_agent", m.UnknownAgent, []string{records.AgentNone, records.AgentDefault}},
+	} {
+		if f.value != "" && !slices.Contains(f.known, f.value) {
+			out.add("match."+f.field, "This must be one of "+strings.Join(f.known, ", ")+".")
+		}
+	}
+	if len(m.DefaultOwner) > 200 {
+		out.add("match.default_owner", "This is no id of a user.")
+	}
 	if m.UnknownAgent == records.AgentDefault && strings.TrimSpace(m.DefaultOwner) == "" {
 		out.add("match.default_owner", "Name the user of the CRM who shall own the calls of agents nobody knows.")
 	}

@@ -31,4 +31,5 @@ type MatchStore interface {
 	// ClaimUserLists takes active connections of the connectors whose users were listed longer ago than every.
 	ClaimUserLists(ctx context.Context, connectors []string, every time.Duration, limit int) ([]records.LaneKey, error)
 	DropOldAgents(ctx context.Context) error
+	DropOldReviews(ctx context.Context) error
 }

@@ -51,6 +51,8 @@ func (h *Handler) registerPages(mux *http.ServeMux) {
 	page("GET /connections", viewer, h.connectionsPage)
 	page("GET /connections/{id}/connect", admin, h.connectPage)
 	mux.HandleFunc("GET /oauth/callback", h.oauthCallback)
+	page("GET /connections/{id}/match", viewer, h.matchSettingsPage)
+	page("POST /connections/{id}/match", admin, h.matchSettingsForm)
 	page("GET /connections/{id}/owners", viewer, h.ownersPage)
 	page("POST /connections/{id}/owners", admin, h.ownerForm)
 	page("POST /connections/{id}/owners/match", operator, h.ownersMatchForm)
@@ -115,6 +117,7 @@ var flashes = map[string]string{
 	"answered":  "Answered, and remembered for the number. The calls that waited are delivered now.",
 	"forgotten": "Forgotten. The next call of the number is matched anew.",
 	"assigned":  "Assigned. It counts for the calls that are delivered from now on.",
+	"match":     "Saved. It counts for the calls that are delivered from now on.",
 	"matched":   "The CRM’s users are listed, and the agents with their e-mails assigned.",
 	"number":    "Noted. It counts for the calls that are delivered from now on.",
 	"queued":    "Queued. The call is delivered as soon as a worker is free.",

@@ -2,6 +2,7 @@ package admin_test
 
 import (
 	"net/url"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -220,6 +221,18 @@ func TestBrowserReviewsAndOwners(t *testing.T) {
 	b.run(chromedp.Click(chromedp.Search(`//button[text()="Match by e-mail now"]`)), chromedp.WaitVisible(chromedp.CSS(".flash")))
 	require.Contains(t, js[string](b, "document.querySelector('tbody').innerText"), "by e-mail")
 	b.picture("owners", true)
+	b.open("/connections/" + connection + "/match")
+	b.picture("match", true)
+	js[bool](b, `(() => { document.querySelector('[name=on_many][value=ask]').checked = true; document.querySelector('[name=unknown_agent][value=default]').checked = true; document.querySelector('form.settings').requestSubmit(); return true })()`)
+	b.until("document.querySelector('.flash.bad') !== null && document.querySelector('.flash.bad').textContent.includes('Name the user')")
+	require.True(t, js[bool](b, "document.querySelector('[name=on_many][value=ask]').checked"), "what was entered stays")
+	js[bool](b, `(() => { const s = document.querySelector('#default_owner'); s.value = s.options[1].value; s.form.requestSubmit(); return true })()`)
+	b.until("document.querySelector('.flash:not(.bad)') !== null")
+	match := f.must(200, "GET", "/connections/"+connection, "").JSON["match"].(map[string]any)
+	require.Equal(t, "ask", match["on_many"])
+	require.Equal(t, "default", match["unknown_agent"])
+	require.NotEmpty(t, match["default_owner"])
+	b.open("/connections/" + connection + "/owners")
 	// By hand, for one whom no e-mail names.
 	js[bool](b, `(() => { const s = document.querySelector('#owner-1'); s.value = s.options[2].value; s.form.requestSubmit(); return true })()`)
 	b.until("document.querySelector('.flash') !== null && document.querySelector('.flash').textContent.startsWith('Assigned')")
@@ -229,10 +242,10 @@ func TestBrowserReviewsAndOwners(t *testing.T) {
 	b.run(chromedp.Click(chromedp.CSS("tbody tr:first-child button")), chromedp.WaitVisible(chromedp.CSS(".flash")))
 	require.Contains(t, js[string](b, "document.querySelector('tbody tr').innerText"), "Not yours")
 	b.size(390, 844)
-	for _, path := range []string{"/reviews", "/connections/" + connection + "/owners", "/numbers", "/reviews?show=choices"} {
+	for _, path := range []string{"/reviews", "/connections/" + connection + "/owners", "/connections/" + connection + "/match", "/numbers", "/reviews?show=choices"} {
 		b.open(path)
 		name, _ := url.Parse(path)
-		b.picture("narrow-"+strings.Trim(strings.ReplaceAll(name.Path, connection, ""), "/")[:6]+name.RawQuery, true)
+		b.picture("narrow-"+filepath.Base(name.Path)+name.RawQuery, true)
 	}
 	b.dark(true)
 	b.size(1280, 900)

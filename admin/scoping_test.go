@@ -121,7 +121,7 @@ func TestNoRouteCrossesWorkspaces(t *testing.T) {
 	// The pages keep to the same.
 	f.user(other, "stranger@example.com", "Stranger", "admin")
 	client := f.signIn("stranger@example.com")
-	for _, path := range []string{"/calls/" + callID, "/receipts/" + ids["/receipts/"], "/connections/" + connection + "/owners",
+	for _, path := range []string{"/calls/" + callID, "/receipts/" + ids["/receipts/"], "/connections/" + connection + "/owners", "/connections/" + connection + "/match",
 		"/sources/" + source, "/sources/" + source + "/edit", "/sources/" + source + "/delete", "/sources/" + source + "/rotate-token"} {
 		r := f.get(client, path)
 		require.Equal(t, 404, r.Status)
@@ -136,7 +136,7 @@ func TestNoRouteCrossesWorkspaces(t *testing.T) {
 	}
 	for _, path := range []string{"/sources/" + source + "/edit", "/sources/" + source + "/delete", "/sources/" + source + "/rotate-token", "/sources/" + source + "/send-test",
 		"/calls/" + callID + "/sync", "/receipts/" + ids["/receipts/"] + "/replay", "/connections/" + connection + "/pause", "/connections/" + connection + "/test", "/connections/" + connection + "/resume",
-		"/connections/" + connection + "/owners", "/connections/" + connection + "/owners/match", "/reviews/" + review + "/resolve", "/match-choices/" + ids["/match-choices/"] + "/forget"} {
+		"/connections/" + connection + "/owners", "/connections/" + connection + "/owners/match", "/connections/" + connection + "/match", "/reviews/" + review + "/resolve", "/match-choices/" + ids["/match-choices/"] + "/forget"} {
 		require.Equal(t, 404, f.post(client, path, nil).Status, path)
 	}
 	f.post(client, "/holds/"+ids["/holds/"]+"/retry", nil)

@@ -117,6 +117,15 @@ func scanReview(workspaceID string) pgx.RowToFunc[records.Review] {
 	}
 }
 
+// keepReviews is for how long a review that is closed is kept.
+const keepReviews = 90 * 24 * time.Hour
+
+// DropOldReviews forgets reviews that were closed 90 days ago. What was chosen for a number stays.
+func (db *DB) DropOldReviews(ctx context.Context) error {
+	_, err := db.pool.Exec(ctx, `delete from match_reviews where state <> 'open' and resolved_at < now() - $1::interval`, keepReviews)
+	return settingsError("forget reviews", err)
+}
+
 // maxAnswered is how many calls an answer returns; the others follow with the next looks.
 const maxAnswered = 5000
 
