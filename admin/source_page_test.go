@@ -89,6 +89,11 @@ func TestWhatHasArrived(t *testing.T) {
 	require.Contains(t, row("Post-Call"), "only a test")
 	require.Contains(t, f.get(o, path).Raw, "<b>2</b> needed requests have not arrived yet", "a test does not count")
 
+	tried := records.Receipt{ID: id(), WorkspaceID: f.ws, SourceID: source, ReceivedAt: time.Now(), Method: "POST", HookEvent: "post-call", Signature: "ok", Query: []byte{},
+		Headers: []byte(`{"` + telephony.TestHeader + `":["only"]}`), Body: []byte("{}"), Result: records.ReceiptResult{State: records.ReceiptQuarantined, Reason: "No."}}
+	require.NoError(t, f.db.InsertReceipts(t.Context(), []records.Receipt{tried}))
+	require.Contains(t, row("Post-Call"), "only a test", "neither do two of them")
+
 	at := time.Now().Add(-time.Minute)
 	f.tell(f.ws, story{source: source, receipts: []said{{kind: call.CallEnded, at: at, facts: call.Facts{
 		Direction: call.Inbound, Status: call.Answered, StartedAt: at.Add(-time.Minute), EndedAt: at, DurationSeconds: num(60),
