@@ -34,6 +34,7 @@ func (k Kit) Run(t *testing.T) {
 	t.Run("arrivals", func(t *testing.T) { checkOrders(t, p) })
 	t.Run("steps", func(t *testing.T) { checkSteps(t, p) })
 	t.Run("variables", func(t *testing.T) { checkVariables(t, p, k.Dictionary) })
+	t.Run("random requests", func(t *testing.T) { checkRandom(t, p, k.Cases) })
 	seen := map[string]bool{}
 	for _, c := range k.Cases {
 		require.False(t, seen[c.Name], "two cases are called %s", c.Name)
