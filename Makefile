@@ -62,20 +62,21 @@ lint: fmt-check vet ## gofmt, go vet, staticcheck, and workflowcheck on the work
 	@go run $(WORKFLOWCHECK) $(addprefix -config ,$(wildcard workflows/workflowcheck.config.yaml)) ./workflows/...
 
 # fuzz runs, one after the other, the fuzz tests below a folder whose names match. What they find stays in testdata/fuzz.
+# On a busy machine a short run may end while it makes an input smaller, which counts as a failure: those do not.
 define fuzz
 	@set -e; grep -rlE '^func $(2)' --include='*_test.go' $(1) | sort | while read -r file; do \
 	  for name in $$(sed -nE 's/^func ($(2)[A-Za-z0-9_]*)\(.*/\1/p' "$$file"); do \
 	    echo "== $$name in $$(dirname "$$file") for $(3)"; \
-	    go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(3) -fuzzminimizetime 10x -parallel 2 "./$$(dirname "$$file")"; \
+	    go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(3) -fuzzminimizetime $(4) -parallel 2 "./$$(dirname "$$file")"; \
 	  done; \
 	done
 endef
 
 fuzz: ## Every fuzz test for FUZZTIME (20s) each
-	$(call fuzz,.,Fuzz,$(FUZZTIME))
+	$(call fuzz,.,Fuzz,$(FUZZTIME),10x)
 
 fuzz-decoders: ## What reads phone systems' requests, for DECODERFUZZ (10s) each
-	$(call fuzz,telephony,Fuzz(Decode|Read),$(DECODERFUZZ))
+	$(call fuzz,telephony,Fuzz(Decode|Read),$(DECODERFUZZ),0x)
 
 clean: ## Remove what make has made, and the data of make run
 	rm -rf bin .devstack
