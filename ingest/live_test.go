@@ -207,7 +207,7 @@ func TestClockSamples(t *testing.T) {
 	asked.Facts.EndedAt = time.Now().Add(-3 * time.Hour)
 	pulled := asked
 	pulled.Kind = call.CallPulled
-	r.insert(again, r.receipt(events(timeless)), r.receipt(events(test)), r.receipt(events(live)), r.receipt(events(pulled, asked)))
+	r.insert(again, r.receipt(events(updated("c1", "A note."))), r.receipt(events(timeless)), r.receipt(events(test)), r.receipt(events(live)), r.receipt(events(pulled, asked)))
 	r.apply()
 	// A live call that ends is one, too.
 	last, _ := at("c5", time.Minute)
