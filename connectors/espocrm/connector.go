@@ -5,7 +5,8 @@
 // key first: a field of its own (KeyField) on calls, contacts, leads, tasks and cases, and a line that nobody sees in
 // notes, which take no fields. The database is asked directly, so a look-up sees every write at once.
 //
-// What is said of EspoCRM in this package was read in its source and seen on a running EspoCRM 9.2.7.
+// What is said of EspoCRM in this package was read in its source and seen on running EspoCRMs 9.2.7
+// and 9.3.10.
 package espocrm
 
 import (
