@@ -7,8 +7,10 @@ import (
 	"time"
 )
 
-// DeliverInput asks for one lane of a call to be brought up to date.
+// DeliverInput asks for one lane of a call, message or form to be brought up to date.
 type DeliverInput struct {
+	// Kind is empty for a call, else "message" or "form"; CallID is the record's id.
+	Kind         string `json:"kind,omitempty"`
 	WorkspaceID  string `json:"workspace_id"`
 	CallID       string `json:"call_id"`
 	ConnectionID string `json:"connection_id"`

@@ -17,7 +17,7 @@ import (
 	"github.com/callsync/callsync/records"
 )
 
-// Delivery holds the activities that deliver calls. Its fields are set once, before the worker starts.
+// Delivery holds the activities that deliver calls, messages and forms. Its fields are set once, before the worker starts.
 type Delivery struct {
 	Store      Store
 	Connectors connectors.Registry
@@ -42,7 +42,7 @@ type Delivery struct {
 // killed anywhere: every step is repeatable or recorded. It returns an error only for what Temporal shall try again.
 func (a *Delivery) Deliver(ctx context.Context, in DeliverInput) (DeliverResult, error) {
 	began := time.Now()
-	lane, err := a.Store.LeaseLane(ctx, in.WorkspaceID, in.CallID, in.ConnectionID, Lease)
+	lane, err := a.lease(ctx, in)
 	if held := (*records.LeasedError)(nil); errors.As(err, &held) {
 		return DeliverResult{}, retryError(connectors.Conflict, min(max(time.Until(held.Until), 100*time.Millisecond), Lease))
 	}
@@ -167,6 +167,8 @@ func (d *attempt) run(ctx context.Context) (verdict, error) {
 		return verdict{outcome: Unchanged}, nil
 	case d.lane.Call.Call.TestOnly():
 		return verdict{outcome: Skipped, class: classTest, reason: "Test call: not delivered"}, nil
+	case d.refuses():
+		return d.unsupported(), nil
 	}
 	if v, decided, err := d.byRules(ctx); decided || err != nil {
 		return v, err
@@ -187,6 +189,9 @@ func (d *attempt) deliver(ctx context.Context) (verdict, error) {
 	session, err := d.session(ctx, d.lane.Connection)
 	if err != nil {
 		return verdict{}, err
+	}
+	if !d.accepts(session) {
+		return d.unsupported(), nil
 	}
 	owner, warning, err := d.owner(ctx, session)
 	if err != nil {
@@ -333,7 +338,7 @@ func (d *attempt) fail(ctx context.Context, err error) (DeliverResult, error) {
 // result is what every end of the attempt records.
 func (d *attempt) result() records.LaneResult {
 	return records.LaneResult{
-		WorkspaceID: d.in.WorkspaceID, DeliveryID: d.lane.Delivery.ID, CallID: d.in.CallID, Lease: d.lane.Lease,
+		Kind: d.in.Kind, WorkspaceID: d.in.WorkspaceID, DeliveryID: d.lane.Delivery.ID, CallID: d.in.CallID, Lease: d.lane.Lease,
 		RemoteID: orElse(d.remoteID, d.lane.Delivery.RemoteID), RemoteURL: orElse(d.remoteURL, d.lane.Delivery.RemoteURL),
 		MappingVersion: d.lane.Delivery.MappingVersion, Open: d.outcomeOpen(),
 		Written: d.written, Shadow: d.shadowed, Steps: d.steps, Duration: time.Since(d.began),

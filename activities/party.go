@@ -282,7 +282,7 @@ func (d *attempt) unmatched(ctx context.Context, session connectors.Session, w w
 		return m, ok, nil
 	}
 	if ask {
-		_, links := session.(connectors.Linker)
+		_, links := d.linker(session)
 		// A record that is in the CRM already stays there; one that could not be tied to its contact later waits.
 		m.hold = (w.policy.AskHold || !links) && d.remoteIDNow() == "" && !d.outcomeOpen()
 		m.why += "; somebody is asked"

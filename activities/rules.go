@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/callsync/callsync/connectors"
 	"github.com/callsync/callsync/mappings"
 	"github.com/callsync/callsync/records"
 )
@@ -24,6 +25,10 @@ type rulesKey struct {
 // say, because half a call in the CRM would mislead people for good.
 func (d *attempt) byRules(ctx context.Context) (v verdict, decided bool, err error) {
 	row := d.lane.Delivery
+	if d.kind() != connectors.ObjectCall {
+		// What most rules ask for, a message has not: "answered calls only" does not mean that texts are unwanted.
+		return verdict{}, false, nil
+	}
 	if d.remoteIDNow() != "" || row.State == records.DeliveryDone || !row.SendingSince.IsZero() {
 		return verdict{}, false, nil
 	}

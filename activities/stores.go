@@ -13,6 +13,8 @@ type Store interface {
 	// yet. SendingSince is by the caller's clock: the time that has passed is measured by the store's. Errors: records.ErrNotFound for a call or connection that does not exist (or was folded into another call),
 	// *records.LeasedError while another attempt works on it.
 	LeaseLane(ctx context.Context, workspaceID, callID, connectionID string, lease time.Duration) (records.Lane, error)
+	// LeaseRecord is LeaseLane for a message or form, by its kind and id.
+	LeaseRecord(ctx context.Context, workspaceID, kind, id, connectionID string, lease time.Duration) (records.Lane, error)
 	// RenewLease prolongs a lease; records.ErrLeaseLost if it is another attempt's by now.
 	RenewLease(ctx context.Context, workspaceID, deliveryID, token string, lease time.Duration) error
 	// MarkSending commits that a create is about to be sent, before it is. From then on the outcome is open until

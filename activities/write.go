@@ -16,9 +16,13 @@ import (
 
 // fields applies the mapping. A connector without fields of its own gets the revision, so that a change is a change.
 func (d *attempt) fields(ctx context.Context, session connectors.Session, contactID, ownerID string) (map[string]any, []string, error) {
-	p, version, err := d.program(ctx, "call", d.lane.MappingVersion)
+	p, version, err := d.program(ctx, d.kind(), d.lane.MappingVersion)
 	if err != nil {
 		return nil, nil, err
+	}
+	if p == nil && d.kind() != connectors.ObjectCall {
+		return nil, nil, &connectors.Error{Class: connectors.Invalid,
+			Public: fmt.Sprintf("This connection has no mapping for %s. Add one for the object %q, then retry.", d.plural(), d.kind())}
 	}
 	if p == nil {
 		return map[string]any{"revision": d.lane.Call.Call.Revision}, nil, nil
@@ -47,9 +51,14 @@ func (d *attempt) mappingInput(contactID, ownerID string, options []mappings.Opt
 	if err != nil {
 		loc = time.UTC
 	}
+	callURL := ""
+	if d.kind() == connectors.ObjectCall {
+		callURL = d.PublicURL + "/calls/" + d.in.CallID
+	}
 	return mappings.Input{
+		Message: d.lane.Message, Form: d.lane.Form,
 		Call: d.lane.Call.Call, OwnNumber: d.lane.OwnNumber, ContactID: contactID, OwnerID: ownerID, Dispositions: options,
-		CallURL: d.PublicURL + "/calls/" + d.in.CallID, Location: loc,
+		CallURL: callURL, Location: loc,
 	}
 }
 
@@ -85,9 +94,11 @@ func (d *attempt) write(ctx context.Context, session connectors.Session, fields 
 		}
 		d.sending, d.sent = true, true
 	}
-	out, err := session.WriteCall(ctx, w)
+	out, err := d.send(ctx, session, w)
 	if e := (*connectors.Error)(nil); errors.As(err, &e) {
 		switch {
+		case e.Made && d.kind() != connectors.ObjectCall && d.idempotency() == connectors.KeyedUpsert:
+			// It is there but not tied to its contact yet, which only a create does: the next attempt repeats it.
 		case e.Made && e.RemoteID != "":
 			d.remoteID, d.sending = e.RemoteID, false
 		case e.Class == connectors.NotFound && w.RemoteID != "":
@@ -138,8 +149,8 @@ func (d *attempt) saveRemote(ctx context.Context) error {
 // made by an earlier attempt. It need not be: any value may have to be unique, and another record may have it.
 func (d *attempt) conflict(ctx context.Context, session connectors.Session, e *connectors.Error) error {
 	id := e.RemoteID
-	if finder, ok := session.(connectors.CallFinder); ok {
-		ours, found, err := finder.FindCall(ctx, d.key())
+	if find, ok := d.finder(session); ok {
+		ours, found, err := find(ctx, d.key())
 		if err != nil {
 			return err
 		}
@@ -165,9 +176,9 @@ func (d *attempt) adopt(ctx context.Context, session connectors.Session) error {
 	if err := d.waitForLookup(d.lane.Delivery.SendingSince); err != nil {
 		return err
 	}
-	finder, ok := session.(connectors.CallFinder)
+	find, ok := d.finder(session)
 	if ok {
-		id, found, err := finder.FindCall(ctx, d.key())
+		id, found, err := find(ctx, d.key())
 		if err != nil {
 			return err
 		}
@@ -178,7 +189,7 @@ func (d *attempt) adopt(ctx context.Context, session connectors.Session) error {
 	}
 	row := d.lane.Delivery
 	told := row.State == records.DeliveryParked && row.Class == string(connectors.UnknownOutcome)
-	if sure, can := session.(connectors.SureFinder); can && sure.FindsSurely() {
+	if sure, can := session.(connectors.SureFinder); can && d.kind() == connectors.ObjectCall && sure.FindsSurely() {
 		return nil
 	}
 	if (!ok || d.idempotency() == connectors.CreateOnly) && !(told && d.in.Force) {
@@ -217,7 +228,7 @@ func linkStep(ref connectors.Ref) string { return "link:" + ref.Object + ":" + r
 // link ties the record to its contact, once: a human who moves it is not overruled. It reports deleted when the record
 // was deleted by a human meanwhile.
 func (d *attempt) link(ctx context.Context, session connectors.Session, party connectors.Ref) (deleted bool, err error) {
-	linker, ok := session.(connectors.Linker)
+	linker, ok := d.linker(session)
 	if !ok || party.ID == "" {
 		return false, nil
 	}

@@ -8,11 +8,18 @@ import (
 	"github.com/callsync/callsync/records"
 )
 
-// MessageView is a text message.
+// MessageView is a text message. What became of it is shown where one message is asked for, not in lists.
 type MessageView struct {
 	call.Message
 	SourceID  string    `json:"source_id"`
 	CreatedAt time.Time `json:"created_at"`
+	LanesView
+}
+
+// LanesView says what became of a message or form in each CRM.
+type LanesView struct {
+	Why        []WhyView      `json:"why,omitempty" doc:"One sentence per connection."`
+	Deliveries []DeliveryView `json:"deliveries,omitempty"`
 }
 
 // FormView is a form submission.
@@ -20,6 +27,7 @@ type FormView struct {
 	call.Form
 	SourceID  string    `json:"source_id"`
 	CreatedAt time.Time `json:"created_at"`
+	LanesView
 }
 
 type recordsIn struct {
@@ -34,22 +42,34 @@ func (h *Handler) registerRecords() {
 	})
 	handle(h, viewer, get("/messages/{id}", "Show a text message", tag), func(ctx context.Context, p principal, in *PathID) (*answer[MessageView], error) {
 		m, err := h.Store.MessageByID(ctx, p.WorkspaceID, in.ID)
-		return &answer[MessageView]{viewMessage(m)}, err
+		if err != nil {
+			return nil, err
+		}
+		v := viewMessage(m)
+		v.LanesView, err = h.lanesView(ctx, p.WorkspaceID, v.ID, v.SourceID, m.Revision, v.CreatedAt)
+		return &answer[MessageView]{v}, err
 	})
 	handle(h, viewer, get("/forms", "List form submissions", tag), func(ctx context.Context, p principal, in *recordsIn) (*answer[List[FormView]], error) {
 		return listRecords(ctx, p, in, h.Store.FormsPage, viewForm, func(v FormView) (time.Time, string) { return v.CreatedAt, v.ID })
 	})
 	handle(h, viewer, get("/forms/{id}", "Show a form submission", tag), func(ctx context.Context, p principal, in *PathID) (*answer[FormView], error) {
 		f, err := h.Store.FormByID(ctx, p.WorkspaceID, in.ID)
-		return &answer[FormView]{viewForm(f)}, err
+		if err != nil {
+			return nil, err
+		}
+		v := viewForm(f)
+		v.LanesView, err = h.lanesView(ctx, p.WorkspaceID, v.ID, v.SourceID, f.Revision, v.CreatedAt)
+		return &answer[FormView]{v}, err
 	})
 }
 
 func viewMessage(m records.MessageRow) MessageView {
-	return MessageView{m.Message, m.SourceID, m.CreatedAt}
+	return MessageView{Message: m.Message, SourceID: m.SourceID, CreatedAt: m.CreatedAt}
 }
 
-func viewForm(f records.FormRow) FormView { return FormView{f.Form, f.SourceID, f.CreatedAt} }
+func viewForm(f records.FormRow) FormView {
+	return FormView{Form: f.Form, SourceID: f.SourceID, CreatedAt: f.CreatedAt}
+}
 
 func listRecords[R, V any](ctx context.Context, p principal, in *recordsIn, read func(context.Context, string, records.RecordFilter) ([]R, error),
 	view func(R) V, place func(V) (time.Time, string)) (*answer[List[V]], error) {
@@ -73,4 +93,26 @@ func listRecords[R, V any](ctx context.Context, p principal, in *recordsIn, read
 		return records.Cursor{At: at, ID: id}
 	})
 	return &answer[List[V]]{List[V]{Items: items, NextCursor: next}}, nil
+}
+
+// lanesView says where a message or form stands in each CRM. It is complete as soon as it is there: nothing is waited for.
+func (h *Handler) lanesView(ctx context.Context, workspaceID, id, sourceID string, revision int64, at time.Time) (LanesView, error) {
+	k, err := h.kept(ctx, workspaceID)
+	if err != nil {
+		return LanesView{}, err
+	}
+	deliveries, err := h.Store.DeliveriesOfCall(ctx, workspaceID, id)
+	if err != nil {
+		return LanesView{}, err
+	}
+	row := records.CallRow{Call: call.Call{ID: id, SourceID: sourceID, Revision: revision, Phase: call.Ended}, Complete: true, WindowBase: at}
+	source := k.sources[sourceID]
+	v := LanesView{Why: []WhyView{}, Deliveries: []DeliveryView{}}
+	for _, l := range h.explainAll(k, row, nil, deliveries) {
+		v.Why = append(v.Why, WhyView{l.Connection.ID, l.Connection.Name, l.Connection.Connector, l.in(location(source), l.Now), l.Action})
+	}
+	for _, d := range deliveries {
+		v.Deliveries = append(v.Deliveries, viewDelivery(d))
+	}
+	return v, nil
 }

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// claimCalls is how many calls one round tells; claimLease is how long they are its own.
+	// claimCalls is how many calls, and how many messages and forms of each, one round tells; claimLease is how long they are its own.
 	claimCalls = 256
 	claimLease = 30 * time.Second
 	// needlessMargin is how far the end of a wait must be away for a change inside it to need no signal: the workflow
@@ -21,7 +21,7 @@ const (
 	needlessMargin = 30 * time.Second
 )
 
-// signalRound tells the workflows of changed calls.
+// signalRound tells the workflows of changed calls, messages and forms.
 func (r *Relay) signalRound(ctx context.Context) (more bool, err error) {
 	calls, err := r.store.ClaimUnsignalled(ctx, claimCalls, claimLease)
 	if err != nil || len(calls) == 0 {
@@ -37,11 +37,12 @@ func (r *Relay) signalRound(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	return len(calls) == claimCalls, nil
+	return len(calls) >= claimCalls, nil
 }
 
-// SyncNow delivers an ended call now, parked lanes too, whether it changed or not: to the connections named, or with none
-// to all it belongs to. records.ErrNotFound if the workspace has no such call or it has not ended.
+// SyncNow delivers an ended call, a message or a form now, parked lanes too, whether it changed or not: to the connections
+// named, or with none to all it belongs to. records.ErrNotFound if the workspace has no such record or the call has not
+// ended.
 func (r *Relay) SyncNow(ctx context.Context, workspaceID, callID string, connectionIDs []string) error {
 	p, err := r.store.PendingCall(ctx, workspaceID, callID)
 	if err != nil {
@@ -102,7 +103,7 @@ func (r *Relay) tell(ctx context.Context, calls []records.PendingCall, how telli
 		f, err := r.dir.byID.get(ctx, sourceKey{c.WorkspaceID, c.SourceID})
 		if errors.Is(err, records.ErrNotFound) {
 			// The source is deleted: its calls go nowhere any more.
-			done = append(done, records.Signalled{CallID: c.ID, Revision: c.Revision, Nothing: true})
+			done = append(done, records.Signalled{Kind: c.Kind, CallID: c.ID, Revision: c.Revision, Nothing: true})
 			continue
 		}
 		var connections []records.Connection
@@ -116,11 +117,11 @@ func (r *Relay) tell(ctx context.Context, calls []records.PendingCall, how telli
 		lanes := f.lanes(connections)
 		if len(lanes) == 0 {
 			r.metrics.signals.WithLabelValues("nothing").Inc()
-			done = append(done, records.Signalled{CallID: c.ID, Revision: c.Revision, Nothing: true})
+			done = append(done, records.Signalled{Kind: c.Kind, CallID: c.ID, Revision: c.Revision, Nothing: true})
 			continue
 		}
 		for _, l := range lanes {
-			keys = append(keys, records.LaneKey{WorkspaceID: c.WorkspaceID, CallID: c.ID, ConnectionID: l.ID})
+			keys = append(keys, records.LaneKey{Kind: c.Kind, WorkspaceID: c.WorkspaceID, CallID: c.ID, ConnectionID: l.ID})
 		}
 		jobs = append(jobs, job{c, f, lanes})
 	}
@@ -147,7 +148,7 @@ func (r *Relay) tell(ctx context.Context, calls []records.PendingCall, how telli
 		for i := range s.Lanes {
 			s.Lanes[i].NotForced = how.force != 0 && len(how.only) > 0 && !slices.Contains(how.only, s.Lanes[i].ConnectionID)
 		}
-		record := records.Signalled{CallID: j.call.ID, Revision: j.call.Revision, WaitsUntil: r.waitsUntil(s)}
+		record := records.Signalled{Kind: j.call.Kind, CallID: j.call.ID, Revision: j.call.Revision, WaitsUntil: r.waitsUntil(s)}
 		needless := how.force == 0 && !how.repair && !fresh[j.call.ID] && !s.Complete && !s.Stale &&
 			j.call.WaitsUntil.After(r.now().Add(needlessMargin)) && !record.WaitsUntil.IsZero()
 		if needless {
@@ -170,7 +171,7 @@ func (r *Relay) tell(ctx context.Context, calls []records.PendingCall, how telli
 			ctx, cancel := context.WithTimeout(ctx, r.opts.SignalTimeout)
 			defer cancel()
 			start := time.Now()
-			err := r.to.SignalCall(ctx, workflows.CallInput{WorkspaceID: j.call.WorkspaceID, SourceID: j.call.SourceID, CallID: j.call.ID}, s)
+			err := r.to.SignalCall(ctx, workflows.CallInput{Kind: j.call.Kind, WorkspaceID: j.call.WorkspaceID, SourceID: j.call.SourceID, CallID: j.call.ID}, s)
 			r.metrics.signalSeconds.Observe(time.Since(start).Seconds())
 			mu.Lock()
 			defer mu.Unlock()

@@ -42,7 +42,7 @@ func (s *Sweeper) Sweep(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	more = stale == claimCalls || len(due) == claimCalls
+	more = stale == claimCalls || len(due) >= claimCalls
 	unsettled := make([]records.PendingCall, 0, len(due))
 	for _, c := range due {
 		if !c.Settled {

@@ -130,7 +130,8 @@ func foldOther[T call.Message | call.Form](a *application, r *otherRecord, event
 func (a *application) queueOthers(batch *pgx.Batch) {
 	for _, id := range slices.Sorted(maps.Keys(a.others)) {
 		if r := a.others[id]; r.changed {
-			batch.Queue(`update `+tableOf(r.kind)+` set state = $3 where workspace_id = $1 and id = $2`, r.workspace, id, string(r.state))
+			a.done.Unsignalled = true
+			batch.Queue(`update `+tableOf(r.kind)+` set state = $3, revision = revision + 1, changed_at = now() where workspace_id = $1 and id = $2`, r.workspace, id, string(r.state))
 		}
 	}
 }

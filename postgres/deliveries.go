@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,7 +19,7 @@ import (
 // LeaseLane reads all that one delivery of a call needs and takes the lane's lease, in one round trip where the lane's
 // row exists and is free. Errors: records.ErrNotFound, *records.LeasedError.
 func (db *DB) LeaseLane(ctx context.Context, workspaceID, callID, connectionID string, lease time.Duration) (records.Lane, error) {
-	lane, err := db.leaseLane(ctx, workspaceID, callID, connectionID, lease)
+	lane, err := db.leaseLane(ctx, workspaceID, kindCall, callID, connectionID, lease)
 	if !errors.Is(err, errNoLane) {
 		return lane, err
 	}
@@ -31,18 +32,18 @@ func (db *DB) LeaseLane(ctx context.Context, workspaceID, callID, connectionID s
 		workspaceID, callID, connectionID, newID()); err != nil {
 		return lane, fmt.Errorf("make the lane's row: %w", err)
 	}
-	return db.leaseLane(ctx, workspaceID, callID, connectionID, lease)
+	return db.leaseLane(ctx, workspaceID, kindCall, callID, connectionID, lease)
 }
 
 // errNoLane means that the lane has no row yet.
 var errNoLane = errors.New("the lane has no row")
 
-func (db *DB) leaseLane(ctx context.Context, workspaceID, callID, connectionID string, lease time.Duration) (records.Lane, error) {
+func (db *DB) leaseLane(ctx context.Context, workspaceID, kind, callID, connectionID string, lease time.Duration) (records.Lane, error) {
 	token := uuid.NewString()
 	row := db.pool.QueryRow(ctx, `
 		with lane as (
 			select id from deliveries
-			where workspace_id = $1 and connection_id = $3 and object = 'call' and key = $2::uuid::text
+			where workspace_id = $1 and connection_id = $3 and object = $6 and key = $2::uuid::text
 		), leased as (
 			update deliveries d
 			set attempt_token = $4, lease_until = now() + $5, attempt = attempt + 1, updated_at = now()
@@ -61,20 +62,20 @@ func (db *DB) leaseLane(ctx context.Context, workspaceID, callID, connectionID s
 			leased.id is not null,
 			d.id, d.state, d.revision, d.remote_id, d.remote_url, d.mapping_version, d.written, d.steps, d.warnings, d.attempt,
 			extract(epoch from greatest(d.lease_until, now()) - now())::float8, extract(epoch from now() - d.sending_since)::float8,
-			d.class, d.field, d.reason, d.detail
-		from calls c
+			d.class, d.field, d.reason, d.detail, c.source_id
+		from `+laneRecords(kind)+` c
 		left join rules rs on rs.workspace_id = c.workspace_id and rs.owner_id = c.source_id
 		left join rules rk on rk.workspace_id = c.workspace_id and rk.owner_id = $3
 		join sources s on s.id = c.source_id
 		join connections k on k.workspace_id = c.workspace_id and k.id = $3
 		left join match_choices ch on ch.workspace_id = c.workspace_id and ch.connection_id = k.id and ch.number = c.customer_number
-		left join active_mappings m on m.connection_id = k.id and m.object = 'call'
+		left join active_mappings m on m.connection_id = k.id and m.object = $6
 		left join active_mappings mc on mc.connection_id = k.id and mc.object = 'contact'
 		left join lane on true
 		left join deliveries d on d.id = lane.id
 		left join leased on true
 		where c.workspace_id = $1 and c.id = $2 and c.merged_into is null`,
-		workspaceID, callID, connectionID, token, lease)
+		workspaceID, callID, connectionID, token, lease, kind)
 
 	var (
 		lane                   records.Lane
@@ -87,6 +88,7 @@ func (db *DB) leaseLane(ctx context.Context, workspaceID, callID, connectionID s
 		written, steps, warns  []byte
 		leaseLeft, sendingFor  *float64
 		class, field, why, det *string
+		sourceID               string
 	)
 	k := &lane.Connection
 	var revision int64
@@ -97,7 +99,7 @@ func (db *DB) leaseLane(ctx context.Context, workspaceID, callID, connectionID s
 		&k.Idempotency, &k.UpdatedAt, &lane.Deleted,
 		&lane.OwnNumber, &lane.Choice, &lane.ChoiceObject, &lane.MappingVersion, &lane.ContactMappingVersion, &leased,
 		&id, &dState, &dRevision, &remoteID, &remoteURL, &version, &written, &steps, &warns, &attempt,
-		&leaseLeft, &sendingFor, &class, &field, &why, &det)
+		&leaseLeft, &sendingFor, &class, &field, &why, &det, &sourceID)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return lane, records.ErrNotFound
 	}
@@ -113,15 +115,18 @@ func (db *DB) leaseLane(ctx context.Context, workspaceID, callID, connectionID s
 	k.ID, k.WorkspaceID = connectionID, workspaceID
 	lane.Lease = token
 	lane.Delivery = records.Delivery{
-		ID: *id, WorkspaceID: workspaceID, ConnectionID: connectionID, Object: "call", Key: callID, RecordID: callID,
+		ID: *id, WorkspaceID: workspaceID, ConnectionID: connectionID, Object: kind, Key: callID, RecordID: callID,
 		State: *dState, Revision: *dRevision, RemoteID: *remoteID, RemoteURL: *remoteURL, MappingVersion: *version,
 		Attempt: *attempt, SendingSince: ago(sendingFor), Class: *class, Field: *field, Reason: *why, Detail: *det,
 	}
 	err = errors.Join(
-		json.Unmarshal(state, &lane.Call.Call), json.Unmarshal(config, &k.Config),
+		readRecord(&lane, kind, state), json.Unmarshal(config, &k.Config),
 		json.Unmarshal(written, &lane.Delivery.Written), json.Unmarshal(steps, &lane.Delivery.Steps),
 		json.Unmarshal(warns, &lane.Delivery.Warnings))
 	lane.Call.Call.Revision = revision
+	if kind != kindCall {
+		lane.Call.Call.ID, lane.Call.Call.WorkspaceID, lane.Call.Call.SourceID = callID, workspaceID, sourceID
+	}
 	if err != nil {
 		return lane, fmt.Errorf("read a lane: %w", err)
 	}
@@ -154,10 +159,16 @@ func (db *DB) MarkSending(ctx context.Context, workspaceID, deliveryID, token st
 		with marked as (
 			update deliveries set state = 'sending', sending_since = now()
 			where workspace_id = $1 and id = $2 and attempt_token = $3
-			returning record_id
+			returning record_id, object
+		), reopened_messages as (
+			update messages c set settled_revision = least(c.settled_revision, c.revision - 1), check_at = coalesce(c.check_at, now() + $4)
+			from marked where marked.object = 'message' and c.id = marked.record_id and (c.settled_revision >= c.revision or c.check_at is null)
+		), reopened_forms as (
+			update forms c set settled_revision = least(c.settled_revision, c.revision - 1), check_at = coalesce(c.check_at, now() + $4)
+			from marked where marked.object = 'form' and c.id = marked.record_id and (c.settled_revision >= c.revision or c.check_at is null)
 		), reopened as (
 			update calls c set settled_revision = least(c.settled_revision, c.revision - 1), check_at = coalesce(c.check_at, now() + $4)
-			from marked where c.id = marked.record_id and (c.settled_revision >= c.revision or c.check_at is null)
+			from marked where marked.object = 'call' and c.id = marked.record_id and (c.settled_revision >= c.revision or c.check_at is null)
 		)
 		select count(*) from marked`, workspaceID, deliveryID, token, checkAfter).Scan(&marked)
 	if err != nil {
@@ -226,7 +237,8 @@ func (db *DB) FinishLane(ctx context.Context, r records.LaneResult) error {
 			where d.workspace_id = $1 and d.id = $2 for share of k`, r.WorkspaceID, r.DeliveryID)
 	}
 	// The call's row is locked first, so that two lanes that finish at once see each other when they settle it.
-	batch.Queue(`select 1 from calls where workspace_id = $1 and id = $2 for update`, r.WorkspaceID, r.CallID)
+	kind := cmp.Or(r.Kind, kindCall)
+	batch.Queue(`select 1 from `+settledTable(kind)+` where workspace_id = $1 and id = $2 for update`, r.WorkspaceID, r.CallID)
 	batch.Queue(`
 		with done as (
 			update deliveries set
@@ -247,16 +259,16 @@ func (db *DB) FinishLane(ctx context.Context, r records.LaneResult) error {
 	batch.Queue(`
 		with lanes as materialized (
 			select connection_id, case when state in ('done', 'parked', 'skipped') then revision else 0 end as settled
-			from deliveries where workspace_id = $1 and record_id = $2 and object = 'call')
-		update calls c set settled_revision = least(c.revision, l.settled),
+			from deliveries where workspace_id = $1 and record_id = $2 and object = $5)
+		update `+settledTable(kind)+` c set settled_revision = least(c.revision, l.settled),
 			check_at = case when l.settled < c.revision then coalesce(c.check_at, greatest(now(), $3) + $4) end
 		from (select coalesce(min(d.settled), 0) as settled
 			from lanes d join connections k on k.id = d.connection_id
-			cross join (select s.connections from calls o join sources s on s.id = o.source_id where o.workspace_id = $1 and o.id = $2) fed
+			cross join (select s.connections from `+settledTable(kind)+` o join sources s on s.id = o.source_id where o.workspace_id = $1 and o.id = $2) fed
 			where k.deleted_at is null and (fed.connections is null or k.id = any(fed.connections))) l
 		where c.workspace_id = $1 and c.id = $2
 			and (c.settled_revision <> least(c.revision, l.settled) or (c.check_at is null) <> (l.settled >= c.revision))`,
-		r.WorkspaceID, r.CallID, retryAt, checkAfter)
+		r.WorkspaceID, r.CallID, retryAt, checkAfter, kind)
 	return pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
 		results := tx.SendBatch(ctx, batch)
 		defer results.Close()

@@ -320,10 +320,10 @@ const (
 	maxAttemptsShown = 500
 )
 
-// DeliveriesOfCall returns a call's lanes with what they wrote and their attempts, oldest first.
+// DeliveriesOfCall returns the lanes of a call, or of a message or form, with what they wrote and their attempts, oldest first.
 func (db *DB) DeliveriesOfCall(ctx context.Context, workspaceID, callID string) ([]records.DeliveryHistory, error) {
 	rows, err := db.pool.Query(ctx, `select `+deliveryColumns+`, d.written, d.shadow from deliveries d join connections k on k.id = d.connection_id
-		where d.workspace_id = $1 and d.record_id = $2 and d.object = 'call' and k.deleted_at is null
+		where d.workspace_id = $1 and d.record_id = $2 and d.object <> 'contact' and k.deleted_at is null
 		order by d.connection_id`, workspaceID, callID)
 	if err != nil {
 		return nil, fmt.Errorf("list deliveries: %w", err)

@@ -37,26 +37,27 @@ type storedRecord struct {
 	id, sourceID, providerID string
 	state                    []byte
 	createdAt                time.Time
+	revision                 int64
 }
 
 func messageRow(r storedRecord) (out records.MessageRow, err error) {
 	err = json.Unmarshal(r.state, &out.Message)
-	out.Message.ID, out.Message.ProviderID, out.SourceID, out.CreatedAt = r.id, r.providerID, r.sourceID, r.createdAt
+	out.Message.ID, out.Message.ProviderID, out.SourceID, out.CreatedAt, out.Revision = r.id, r.providerID, r.sourceID, r.createdAt, r.revision
 	return out, err
 }
 
 func formRow(r storedRecord) (out records.FormRow, err error) {
 	err = json.Unmarshal(r.state, &out.Form)
-	out.Form.ID, out.Form.ProviderID, out.SourceID, out.CreatedAt = r.id, r.providerID, r.sourceID, r.createdAt
+	out.Form.ID, out.Form.ProviderID, out.SourceID, out.CreatedAt, out.Revision = r.id, r.providerID, r.sourceID, r.createdAt, r.revision
 	return out, err
 }
 
-const recordColumns = `id, source_id, provider_id, state, created_at`
+const recordColumns = `id, source_id, provider_id, state, created_at, revision`
 
 func scanRecord[T any](read func(storedRecord) (T, error)) pgx.RowToFunc[T] {
 	return func(row pgx.CollectableRow) (out T, err error) {
 		var r storedRecord
-		if err := row.Scan(&r.id, &r.sourceID, &r.providerID, &r.state, &r.createdAt); err != nil {
+		if err := row.Scan(&r.id, &r.sourceID, &r.providerID, &r.state, &r.createdAt, &r.revision); err != nil {
 			return out, err
 		}
 		r.createdAt = utc(r.createdAt)

@@ -15,7 +15,7 @@ const holdID = `md5(d.connection_id::text || chr(31) || d.class || chr(31) || d.
 
 // liveConnections leaves out what belongs to connections that were deleted.
 const liveConnections = `from deliveries d join connections k on k.id = d.connection_id and k.deleted_at is null
-	where d.workspace_id = $1 and d.state = 'parked' and d.object = 'call'`
+	where d.workspace_id = $1 and d.state = 'parked' and d.object <> 'contact'`
 
 // Holds groups the deliveries on hold by cause, the largest first.
 func (db *DB) Holds(ctx context.Context, workspaceID string) ([]records.Hold, error) {
@@ -37,7 +37,7 @@ func (db *DB) Holds(ctx context.Context, workspaceID string) ([]records.Hold, er
 	return holds, nil
 }
 
-// HeldCalls lists the calls of one hold, or with an empty holdID all that a connection holds for causes it can be cured
+// HeldCalls lists the calls, messages and forms of one hold, or with an empty holdID all that a connection holds for causes it can be cured
 // of, oldest first.
 func (db *DB) HeldCalls(ctx context.Context, workspaceID, hold, connectionID string) ([]records.HeldCall, error) {
 	sql, arg := ` and `+holdID+` = $2::uuid`, hold

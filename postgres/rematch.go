@@ -112,7 +112,7 @@ func (db *DB) ReturnRematches(ctx context.Context, lanes []records.LaneKey, wait
 	_, err := db.pool.Exec(ctx, `
 		update match_watch m set looks = greatest(m.looks - 1, 0), next_at = now() + $3
 		from (select distinct u.connection_id, u.number from unnest($1::uuid[], $2::uuid[]) as l (record_id, connection_id)
-			join deliveries d on d.record_id = l.record_id and d.connection_id = l.connection_id and d.object = 'call'
+			join deliveries d on d.record_id = l.record_id and d.connection_id = l.connection_id and d.object <> 'contact'
 			join unmatched u on u.delivery_id = d.id) w
 		where m.connection_id = w.connection_id and m.number = w.number`, calls, connections, wait)
 	if err != nil {

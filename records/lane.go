@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/callsync/callsync/call"
 )
 
 // LeasedError is returned by a store for a delivery that another attempt is working on.
@@ -22,7 +24,11 @@ var ErrConnectionActive = errors.New("the connection is active again")
 
 // Lane is all that one delivery of a call needs to know, read in one go together with taking the lease.
 type Lane struct {
+	// Call is the call; of a message or form, what it has in common with calls (mappings.FromMessage, FromForm).
 	Call CallRow
+	// Message or Form is what the lane delivers, where it is no call.
+	Message *call.Message
+	Form    *call.Form
 	// DefaultCountry is the source's, in which numbers without a country code are read; TimeZone is its zone.
 	DefaultCountry string
 	TimeZone       string
@@ -39,7 +45,7 @@ type Lane struct {
 	// Choice is the contact that a person chose for the customer's number: its id, ChoiceNone or ChoiceCreate, and its
 	// object; empty where nobody did.
 	Choice, ChoiceObject string
-	// MappingVersion is the active version of the object "call", ContactMappingVersion that of "contact"; zero where the
+	// MappingVersion is the active version of the lane's object, ContactMappingVersion that of "contact"; zero where the
 	// connector has no fields.
 	MappingVersion        int
 	ContactMappingVersion int
@@ -54,6 +60,8 @@ const StepAdopted = "adopted"
 
 // LaneResult is what an attempt records at its end; it gives the lease back.
 type LaneResult struct {
+	// Kind is the kind of record: empty for a call, "message" or "form". CallID is its id.
+	Kind        string
 	WorkspaceID string
 	DeliveryID  string
 	CallID      string

@@ -65,6 +65,8 @@ type Applied struct {
 
 // PendingCall is a call whose workflow has to be told of it.
 type PendingCall struct {
+	// Kind is the kind of record: empty for a call, "message" or "form".
+	Kind        string
 	ID          string
 	WorkspaceID string
 	SourceID    string
@@ -79,8 +81,10 @@ type PendingCall struct {
 	Settled bool
 }
 
-// LaneKey names a lane: a call and one of the connections it goes to.
+// LaneKey names a lane: a call, message or form and one of the connections it goes to.
 type LaneKey struct {
+	// Kind is as in PendingCall; CallID is the record's id.
+	Kind         string
 	WorkspaceID  string
 	CallID       string
 	ConnectionID string
@@ -88,6 +92,8 @@ type LaneKey struct {
 
 // Signalled says that the workflow of a call knows of a revision.
 type Signalled struct {
+	// Kind is as in PendingCall; CallID is the record's id.
+	Kind     string
 	CallID   string
 	Revision int64
 	// CheckAt is when the sweeper looks whether the call has been settled.

@@ -85,6 +85,8 @@ type MessageRow struct {
 	Message   call.Message
 	SourceID  string
 	CreatedAt time.Time
+	// Revision is how often it has changed.
+	Revision int64
 }
 
 // FormRow is a stored form submission.
@@ -92,6 +94,8 @@ type FormRow struct {
 	Form      call.Form
 	SourceID  string
 	CreatedAt time.Time
+	// Revision is how often it has changed.
+	Revision int64
 }
 
 // Hold is a cause for which deliveries are on hold, with how many it holds up.

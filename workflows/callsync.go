@@ -22,7 +22,8 @@ const (
 	unsettled = -1
 )
 
-// CallSync waits until a call is ready for each of its lanes and has it delivered there. One run lives from a change of
+// CallSync waits until a call is ready for each of its lanes and has it delivered there; text messages and forms have runs
+// of their own, which wait for nothing. One run lives from a change of
 // the call until every lane has settled it; a change after that starts a new, short run with the same id. It ends without
 // an error unless it is cancelled: what a delivery could not do is recorded in its row, not here.
 //
@@ -257,6 +258,7 @@ func (r *callRun) start(ctx workflow.Context, l *laneRun) {
 	var a *activities.Delivery
 	l.flight = &flight{
 		done: workflow.ExecuteActivity(ctx, a.Deliver, activities.DeliverInput{
+			Kind:         r.in.Kind,
 			WorkspaceID:  r.in.WorkspaceID,
 			CallID:       r.in.CallID,
 			ConnectionID: l.ConnectionID,

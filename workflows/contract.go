@@ -27,8 +27,19 @@ func CallSyncID(workspaceID, sourceID, callID string) string {
 	return strings.Join([]string{"call", workspaceID, sourceID, callID}, "/")
 }
 
+// SyncID is the id of the workflow of one record: of a call, or, by the kind that in names, of a text message or a form
+// submission, which have ids of their own ("message/...", "form/...").
+func SyncID(in CallInput) string {
+	if in.Kind == "" {
+		return CallSyncID(in.WorkspaceID, in.SourceID, in.CallID)
+	}
+	return strings.Join([]string{in.Kind, in.WorkspaceID, in.SourceID, in.CallID}, "/")
+}
+
 // CallInput starts a CallSync run. All else comes by signal.
 type CallInput struct {
+	// Kind is empty for a call, else "message" or "form"; CallID is the record's id.
+	Kind        string `json:"kind,omitempty"`
 	WorkspaceID string `json:"workspace_id"`
 	SourceID    string `json:"source_id"`
 	CallID      string `json:"call_id"`

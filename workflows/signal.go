@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -8,7 +9,7 @@ import (
 	"go.temporal.io/sdk/client"
 )
 
-// Signaller tells calls' runs how far their calls are.
+// Signaller tells the runs of calls, messages and forms how far those are.
 type Signaller struct {
 	Client client.Client
 }
@@ -16,14 +17,13 @@ type Signaller struct {
 // SignalCall sends s to the run of the call that in names, and starts one if none is open. It returns once Temporal has
 // stored the signal; whether a worker is there does not matter. It may be repeated: a run ignores what it knows.
 func (s Signaller) SignalCall(ctx context.Context, in CallInput, signal CallSignal) error {
-	id := CallSyncID(in.WorkspaceID, in.SourceID, in.CallID)
-	_, err := s.Client.SignalWithStartWorkflow(ctx, id, SignalCall, signal, client.StartWorkflowOptions{
+	_, err := s.Client.SignalWithStartWorkflow(ctx, SyncID(in), SignalCall, signal, client.StartWorkflowOptions{
 		TaskQueue: TaskQueue,
 		// A change after the run has closed starts a new one.
 		WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 	}, CallSyncName, in)
 	if err != nil {
-		return fmt.Errorf("signal call %s: %w", in.CallID, err)
+		return fmt.Errorf("signal %s %s: %w", cmp.Or(in.Kind, "call"), in.CallID, err)
 	}
 	return nil
 }

@@ -473,9 +473,19 @@ create table messages (
     provider_id   text not null,
     state         jsonb not null,
     created_at    timestamptz not null default now(),
+    -- As of calls; a message or form is complete as soon as it is there, so nothing waits for a window.
+    revision           bigint not null default 0,
+    changed_at         timestamptz not null default now(),
+    signalled_revision bigint not null default 0,
+    signal_lease       timestamptz not null default '-infinity',
+    settled_revision   bigint not null default 0,
+    check_at           timestamptz,
+    check_count        integer not null default 0,
     unique (source_id, provider_id)
 );
 create index messages_list on messages (workspace_id, id desc);
+create index messages_unsignalled on messages (signal_lease) where revision > signalled_revision;
+create index messages_check on messages (check_at) where check_at is not null;
 
 create table forms (
     id            uuid primary key,
@@ -484,24 +494,34 @@ create table forms (
     provider_id   text not null,
     state         jsonb not null,
     created_at    timestamptz not null default now(),
+    -- As of calls; a message or form is complete as soon as it is there, so nothing waits for a window.
+    revision           bigint not null default 0,
+    changed_at         timestamptz not null default now(),
+    signalled_revision bigint not null default 0,
+    signal_lease       timestamptz not null default '-infinity',
+    settled_revision   bigint not null default 0,
+    check_at           timestamptz,
+    check_count        integer not null default 0,
     unique (source_id, provider_id)
 );
 create index forms_list on forms (workspace_id, id desc);
+create index forms_unsignalled on forms (signal_lease) where revision > signalled_revision;
+create index forms_check on forms (check_at) where check_at is not null;
 
--- One row per record of ours in one CRM: a call's lane (object 'call', key = call id) or a contact that callsync made
--- or matched (object 'contact', key = E.164 number).
+-- One row per record of ours in one CRM: the lane of a call, message or form (key = its id), or a contact that callsync
+-- made or matched (object 'contact', key = E.164 number).
 create table deliveries (
     id               uuid primary key,
     workspace_id     uuid not null,
     connection_id    uuid not null,
     object           text not null check (object in ('call', 'contact', 'message', 'form')),
     key              text not null,
-    -- The call of object 'call'.
+    -- The call, message or form; null for contacts.
     record_id        uuid,
     -- waiting: for the window or for its turn; sending: a request may be under way; done; parked: a person must act;
     -- skipped: by rule or because a human deleted the record.
     state            text not null check (state in ('waiting', 'reserved', 'sending', 'done', 'parked', 'skipped')),
-    -- The revision of the call that this row has settled (delivered, parked or skipped).
+    -- The revision of the record that this row has settled (delivered, parked or skipped).
     revision         bigint not null default 0,
     remote_id        text not null default '',
     remote_url       text not null default '',
