@@ -25,7 +25,6 @@ type fakeAPI struct {
 	// states are what receipts end as, by event; applied by default. Each is pending at first.
 	states map[string]string
 	asked  map[string]int
-	status int
 }
 
 func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
