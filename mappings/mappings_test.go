@@ -374,3 +374,15 @@ func TestConcurrentUse(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// A run that made HTML before leaves nothing of that to the next one.
+func TestRunsAreCleanAgain(t *testing.T) {
+	t.Parallel()
+	in := answeredInbound()
+	for range 100 {
+		r := startRun(&in)
+		require.False(t, r.html)
+		r.html = true
+		r.end()
+	}
+}

@@ -54,7 +54,7 @@ var runs = sync.Pool{New: func() any {
 
 func startRun(in *Input) *run {
 	r := runs.Get().(*run)
-	r.in, r.location = in, in.Location
+	r.in, r.location, r.html = in, in.Location, false
 	if r.location == nil {
 		r.location = time.UTC
 	}
