@@ -1,0 +1,1 @@
+-- mapping_previews: filled before release.
