@@ -27,6 +27,8 @@ type row struct {
 	when      *expression
 	value     func(r *run) (any, error)
 	reads     []path
+	// condition is the text of when, for explanations.
+	condition string
 }
 
 // outcome is what a row gave: an error, or why it was skipped, or a value, nil to clear.
@@ -56,7 +58,7 @@ func compile(d Document) (*Program, Problems) {
 		}
 		c := &rowCompiler{words: words, spec: spec, row: &row{
 			number: i + 1, target: spec.Target, typ: orDefault(spec.Type, Text), mode: orDefault(spec.Mode, Overwrite),
-			empty: orDefault(spec.Empty, SkipEmpty), maxLength: spec.MaxLength,
+			empty: orDefault(spec.Empty, SkipEmpty), maxLength: spec.MaxLength, condition: spec.When,
 		}}
 		c.compile()
 		problems = append(problems, c.problems...)
@@ -175,6 +177,13 @@ func (c *rowCompiler) template(lines Template) {
 			if err != nil {
 				return nil, err
 			}
+			if r.trace != nil && len(compiled) > 1 {
+				if t.exprs > 0 && !filled {
+					r.trace.add(didLine, t.line, "left out: nothing in it has a value")
+				} else {
+					r.trace.add(didLine, t.line, shown(s))
+				}
+			}
 			if t.exprs > 0 && !filled {
 				continue
 			}
@@ -217,11 +226,14 @@ func (c *rowCompiler) lookup(l *Lookup) {
 			return nil, err
 		}
 		if !ok || empty(s) {
+			r.trace.add(didLookup, "no key", "default: "+shown(otherwise))
 			return otherwise, nil
 		}
 		if v, ok := table[foldKey(s)]; ok {
+			r.trace.add(didLookup, shown(s), shown(v))
 			return v, nil
 		}
+		r.trace.add(didLookup, shown(s)+" is not in the table", "default: "+shown(otherwise))
 		if otherwise == nil {
 			r.warn("The look-up table has no entry for the call's value.")
 		}
@@ -258,11 +270,15 @@ const (
 	skippedNever = "its mode is never"
 )
 
-// each runs every row on in and yields what it gave. It is the only way that rows are run.
-func (p *Program) each(in *Input, yield func(outcome, *run)) {
+// each runs every row on in and yields what it gave. It is the only way that rows are run. With traced the rows tell
+// their steps, in r.trace.
+func (p *Program) each(in *Input, traced bool, yield func(outcome, *run)) {
 	r := startRun(in)
 	defer r.end()
 	for _, row := range p.rows {
+		if traced {
+			r.trace = &trace{}
+		}
 		r.budget, r.warnings, r.html = workBudget, nil, row.typ == HTML
 		o := outcome{row: row}
 		value, skipped, err := row.apply(r)
@@ -293,6 +309,7 @@ func (w *row) apply(r *run) (value any, skipped string, err error) {
 		if err != nil {
 			return nil, "", err
 		}
+		r.trace.add(didCondition, w.condition, shown(ok))
 		switch ok {
 		case true:
 		case false, nil:
@@ -303,7 +320,11 @@ func (w *row) apply(r *run) (value any, skipped string, err error) {
 	}
 	value, err = w.value(r)
 	if err == nil {
+		made := value
 		value, err = r.convert(value, w.typ, w.maxLength)
+		if r.trace != nil && err == nil {
+			r.trace.conversion(made, value, w)
+		}
 	}
 	switch {
 	case err != nil:

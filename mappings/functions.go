@@ -52,13 +52,16 @@ func (f function) onRun() func(args ...any) (any, error) {
 			return nil, err
 		}
 		if !f.takesNil && (len(a) == 0 || a[0] == nil) {
+			r.trace.function(f.name, a, nil)
 			return nil, nil
 		}
 		out, err := f.call(r, a)
 		if err != nil {
 			return nil, err
 		}
-		return normal(out), r.charge(size(out))
+		out = normal(out)
+		r.trace.function(f.name, a, out)
+		return out, r.charge(size(out))
 	}
 }
 

@@ -200,7 +200,11 @@ func TestApplyIsDeterministicAndThePreviewIsTheDelivery(t *testing.T) {
 		modes := map[string]Mode{}
 		var warnings []Warning
 		failed := false
-		for _, e := range p.Explain(in) {
+		rows, explained, err3 := p.Explain(in)
+		require.Equal(t, first, explained)
+		require.Equal(t, err1, err3)
+		for _, e := range rows {
+			require.LessOrEqual(t, len(e.Steps), maxSteps+1)
 			for _, w := range e.Warnings {
 				warnings = append(warnings, Warning{e.Target, w})
 			}

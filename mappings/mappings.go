@@ -86,6 +86,8 @@ type RowExplanation struct {
 	Mode   Mode   `json:"mode"`
 	// Sources are the canonical fields that the row read, with their values as text.
 	Sources []SourceValue `json:"sources,omitempty"`
+	// Steps are what was done with them, in order.
+	Steps []Step `json:"steps,omitempty"`
 	// Result is the value for the CRM; nil when the row writes nothing, and when it clears the field.
 	Result any `json:"result,omitempty"`
 	// Clears tells that the row asks to clear what was written before.
@@ -106,39 +108,55 @@ type SourceValue struct {
 // Apply makes the fields of in. The error joins an *Error for each row that failed; the fields of the other rows are in
 // the result all the same.
 func (p *Program) Apply(in Input) (Result, error) {
-	res := Result{Fields: make(map[string]any, len(p.rows)), Modes: make(map[string]Mode, len(p.rows))}
-	var errs []error
-	p.each(&in, func(o outcome, _ *run) {
-		for _, text := range o.warnings {
-			res.Warnings = append(res.Warnings, Warning{Target: o.row.target, Text: text})
-		}
-		switch {
-		case o.err != nil:
-			errs = append(errs, o.err)
-		case o.skipped == "":
-			res.Fields[o.row.target] = o.value
-			res.Modes[o.row.target] = o.row.mode
-		}
-	})
-	return res, errors.Join(errs...)
+	c := p.collector()
+	p.each(&in, false, func(o outcome, _ *run) { c.add(o) })
+	return c.result, errors.Join(c.errs...)
 }
 
-// Explain tells row by row what Apply does with in. Both run the same rows through the same code.
-func (p *Program) Explain(in Input) []RowExplanation {
-	out := make([]RowExplanation, 0, len(p.rows))
-	p.each(&in, func(o outcome, r *run) {
+// Explain does what Apply does, by the same code, and tells it row by row. Result and error are those of Apply.
+func (p *Program) Explain(in Input) ([]RowExplanation, Result, error) {
+	c := p.collector()
+	rows := make([]RowExplanation, 0, len(p.rows))
+	p.each(&in, true, func(o outcome, r *run) {
+		c.add(o)
 		e := RowExplanation{
-			Row: o.row.number, Target: o.row.target, Type: o.row.typ, Mode: o.row.mode, Sources: o.row.sources(r),
+			Row: o.row.number, Target: o.row.target, Type: o.row.typ, Mode: o.row.mode, Steps: r.trace.done(),
 			Result: o.value, Skipped: o.skipped, Warnings: o.warnings,
 		}
+		// The row is done: reading its fields again tells no step.
+		r.trace = nil
+		e.Sources = o.row.sources(r)
 		if o.err != nil {
 			e.Error = o.err.Public
 		} else if o.skipped == "" && o.value == nil {
 			e.Clears = true
 		}
-		out = append(out, e)
+		rows = append(rows, e)
 	})
-	return out
+	return rows, c.result, errors.Join(c.errs...)
+}
+
+// collector puts together what the rows gave.
+type collector struct {
+	result Result
+	errs   []error
+}
+
+func (p *Program) collector() *collector {
+	return &collector{result: Result{Fields: make(map[string]any, len(p.rows)), Modes: make(map[string]Mode, len(p.rows))}}
+}
+
+func (c *collector) add(o outcome) {
+	for _, text := range o.warnings {
+		c.result.Warnings = append(c.result.Warnings, Warning{Target: o.row.target, Text: text})
+	}
+	switch {
+	case o.err != nil:
+		c.errs = append(c.errs, o.err)
+	case o.skipped == "":
+		c.result.Fields[o.row.target] = o.value
+		c.result.Modes[o.row.target] = o.row.mode
+	}
 }
 
 // Object names the record of the CRM that the program fills ("call", "contact").

@@ -334,18 +334,52 @@ func TestExplainSaysWhatApplyDoes(t *testing.T) {
 		`{target: e, mode: never, value: {field: note}}`,
 		`{target: f, max_length: 4, value: {expr: attributes.plan + note}}`,
 	)
-	got := p.Explain(answeredInbound())
+	got, res, err := p.Explain(answeredInbound())
+	require.ErrorContains(t, err, "row 4 (d)")
+	require.Equal(t, map[string]any{"a": "Mary Ann Smith Bob Busy", "c": nil, "f": "gol…"}, res.Fields)
 	require.Equal(t, []RowExplanation{
 		{Row: 1, Target: "a", Type: Text, Mode: Overwrite, Result: "Mary Ann Smith Bob Busy",
 			Sources: []SourceValue{{"customer.name", "Mary Ann Smith"}, {"agents[0].name", "Bob Busy"}}},
-		{Row: 2, Target: "b", Type: Text, Mode: Overwrite, Skipped: skippedWhen, Sources: []SourceValue{{"status", "answered"}}},
+		{Row: 2, Target: "b", Type: Text, Mode: Overwrite, Skipped: skippedWhen, Sources: []SourceValue{{"status", "answered"}},
+			Steps: []Step{{"condition", `status == "missed"`, "false"}}},
 		{Row: 3, Target: "c", Type: Text, Mode: Overwrite, Clears: true, Sources: []SourceValue{{"customer.email", ""}}},
 		{Row: 4, Target: "d", Type: Number, Mode: FillIfEmpty, Sources: []SourceValue{{"note", "Call back on Monday"}},
 			Error: "The mapping of d (row 4) does not work for this call: The text is not a number."},
 		{Row: 5, Target: "e", Type: Text, Mode: NeverWrite, Result: "Call back on Monday", Skipped: skippedNever, Sources: []SourceValue{{"note", "Call back on Monday"}}},
 		{Row: 6, Target: "f", Type: Text, Mode: Overwrite, Result: "gol…", Warnings: []string{"The text was cut from 23 to 4 characters."},
-			Sources: []SourceValue{{"attributes.plan", "gold"}, {"note", "Call back on Monday"}}},
+			Sources: []SourceValue{{"attributes.plan", "gold"}, {"note", "Call back on Monday"}},
+			Steps:   []Step{{"cut", `text of "goldCall back on Monday"`, `"gol…"`}}},
 	}, got)
+}
+
+func TestExplainTellsTheSteps(t *testing.T) {
+	t.Parallel()
+	in := answeredInbound()
+	for row, want := range map[string][]Step{
+		`{target: x, value: {expr: "coalesce(customer.email, phone_national(customer.number))"}}`: {
+			{"function", `phone_national("+14155550101")`, `"(415) 555-0101"`}, {"function", `coalesce(nothing, "(415) 555-0101")`, `"(415) 555-0101"`}},
+		`{target: x, value: {lookup: {key: lower(direction), table: {inbound: In}}}}`: {
+			{"function", `lower("inbound")`, `"inbound"`}, {"look-up", `"inbound"`, `"In"`}},
+		`{target: x, value: {lookup: {key: status, table: {inbound: In}, default: Other}}}`: {{"look-up", `"answered" is not in the table`, `default: "Other"`}},
+		`{target: x, value: {template: ["Name: {{ customer.name }}", "Mail: {{ customer.email }}"]}}`: {
+			{"line", "Name: {{ customer.name }}", `"Name: Mary Ann Smith"`}, {"line", "Mail: {{ customer.email }}", "left out: nothing in it has a value"}},
+		`{target: x, type: number, value: {const: "12"}}`:             {{"type", `number of "12"`, "12"}},
+		`{target: x, when: talk_seconds > 1000, value: {const: "a"}}`: {{"condition", "talk_seconds > 1000", "false"}},
+	} {
+		got, _, err := program(t, row).Explain(in)
+		require.NoError(t, err)
+		require.Equal(t, want, got[0].Steps, row)
+	}
+	// However much a row does, what is told of it is short.
+	in = huge()
+	got, _, _ := program(t, `{target: x, value: {expr: "join(map(agents, upper(.status)))"}}`, `{target: y, value: {expr: "upper(truncate(note, 100000))"}}`).Explain(in)
+	require.Len(t, got[0].Steps, maxSteps+1)
+	require.Regexp(t, `^\d+ more$`, got[0].Steps[maxSteps].Result)
+	for _, e := range got {
+		for _, s := range e.Steps {
+			require.Less(t, len(s.Text), 2000)
+		}
+	}
 }
 
 func TestConcurrentUse(t *testing.T) {

@@ -41,8 +41,10 @@ type run struct {
 	warnings []string
 	// html is whether the row makes HTML: then lines gives markup.
 	html bool
-	vm   vm.VM
-	env  map[string]any
+	// trace is set where the steps are to be told.
+	trace *trace
+	vm    vm.VM
+	env   map[string]any
 }
 
 var runs = sync.Pool{New: func() any {
@@ -67,7 +69,7 @@ func (r *run) end() {
 	clear(r.known)
 	clear(r.vm.Stack[:cap(r.vm.Stack)])
 	clear(r.vm.Variables)
-	r.in, r.location, r.warnings = nil, nil, nil
+	r.in, r.location, r.warnings, r.trace = nil, nil, nil, nil
 	runs.Put(r)
 }
 

@@ -12,6 +12,7 @@ import (
 type template struct {
 	parts []templatePart
 	exprs int
+	line  string
 }
 
 type templatePart struct {
@@ -25,7 +26,7 @@ const maxTemplateLines = 200
 
 // compileTemplate parses one line. Offsets of its problems are runes of the line.
 func (v *vocabulary) compileTemplate(line string, isHTML bool) (template, []exprProblem) {
-	var t template
+	t := template{line: line}
 	var problems []exprProblem
 	if len(line) > 4*maxSource {
 		return t, []exprProblem{{text: fmt.Sprintf("The line has %d characters; %d is the most.", len(line), 4*maxSource)}}
