@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/callsync/callsync/call"
+	"github.com/callsync/callsync/records"
 )
 
 // Connector is one kind of CRM.
@@ -169,11 +170,8 @@ type OwnerResolver interface {
 	FindOwner(ctx context.Context, email string) (Owner, bool, error)
 }
 
-// DispositionOption is one value of the CRM's list of call outcomes.
-type DispositionOption struct {
-	ID    string `json:"id"`
-	Label string `json:"label"`
-}
+// DispositionOption is one value of the CRM's list of call outcomes, or of another of its lists.
+type DispositionOption = records.SchemaOption
 
 // DispositionLister lists the outcomes the account knows. A mapping matches the call's disposition with their labels.
 type DispositionLister interface {
@@ -185,39 +183,28 @@ type SchemaDescriber interface {
 	Describe(ctx context.Context, object string) (Schema, error)
 }
 
-// Schema is the fields of one object of the CRM.
-type Schema struct {
-	Object string        `json:"object"`
-	Fields []SchemaField `json:"fields"`
-}
+// Schema is the fields of one object of the CRM. It is kept as it was described (records.Schema).
+type Schema = records.Schema
 
 // FieldType is the type of a CRM's field.
-type FieldType string
+type FieldType = records.SchemaType
 
 // The types of CRM fields.
 const (
-	TypeText     FieldType = "text"
-	TypeLongText FieldType = "long_text"
-	TypeHTML     FieldType = "html"
-	TypeNumber   FieldType = "number"
-	TypeBool     FieldType = "bool"
-	TypeDate     FieldType = "date"
-	TypeDateTime FieldType = "datetime"
-	TypePicklist FieldType = "picklist"
-	TypeMulti    FieldType = "multi_picklist"
-	TypeRef      FieldType = "reference"
+	TypeText     = records.SchemaText
+	TypeLongText = records.SchemaLongText
+	TypeHTML     = records.SchemaHTML
+	TypeNumber   = records.SchemaNumber
+	TypeBool     = records.SchemaBool
+	TypeDate     = records.SchemaDate
+	TypeDateTime = records.SchemaDateTime
+	TypePicklist = records.SchemaPicklist
+	TypeMulti    = records.SchemaMulti
+	TypeRef      = records.SchemaRef
 )
 
 // SchemaField is one field of the CRM.
-type SchemaField struct {
-	Name      string              `json:"name"`
-	Label     string              `json:"label"`
-	Type      FieldType           `json:"type"`
-	Required  bool                `json:"required"`
-	ReadOnly  bool                `json:"read_only"`
-	MaxLength int                 `json:"max_length,omitempty"`
-	Options   []DispositionOption `json:"options,omitempty"`
-}
+type SchemaField = records.SchemaField
 
 // Verifier is the connect test.
 type Verifier interface {
