@@ -299,8 +299,8 @@ func listed(options []records.SchemaOption) string {
 	return "It has: " + strings.Join(names, ", ") + "."
 }
 
-// units are words in names and labels of fields that say in which unit a duration is kept.
-var units = []struct {
+// durationUnits are words in names and labels of fields that say in which unit a duration is kept.
+var durationUnits = []struct {
 	pattern *regexp.Regexp
 	unit    string
 }{
@@ -321,7 +321,7 @@ func (v *validator) precision(f records.SchemaField) {
 	if v.value.unit == "" {
 		return
 	}
-	for _, u := range units {
+	for _, u := range durationUnits {
 		if u.pattern.MatchString(f.Label) || u.pattern.MatchString(f.Name) {
 			if u.unit != v.value.unit {
 				v.warn(CodePrecision, "value", "%s seems to be in %s, and the value is in %s. %s", called(f), u.unit, v.value.unit, inUnit(u.unit, v.spec.Value.Field))

@@ -10,6 +10,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/callsync/callsync/connectors"
+	"github.com/callsync/callsync/mappings"
 )
 
 // testBatch writes batches of which an item is refused, of which the answer is lost, and with what is there already.
@@ -116,6 +117,8 @@ func testMappings(t *testing.T, target Target) {
 			require.False(t, field.ReadOnly, "%s: %q is read-only", object, f.Target)
 			require.Equal(t, field.Type == connectors.TypeHTML, f.Type == "html", "%s: %q is of type %s in the CRM and %q in the mapping", object, f.Target, field.Type, f.Type)
 		}
+		_, found := mappings.Lint(text, &schema)
+		require.Empty(t, found, "%s: what an unchanged account says of the default mapping", object)
 	}
 	_, err := describer.Describe(t.Context(), "planet")
 	require.Equal(t, connectors.Unsupported, classOf(t, target, err).Class)

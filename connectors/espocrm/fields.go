@@ -27,6 +27,7 @@ type fieldDef struct {
 	MaxLength   int      `json:"maxLength"`
 	Pattern     string   `json:"pattern"`
 	Options     []any    `json:"options"`
+	Default     any      `json:"default"`
 	NotStorable bool     `json:"notStorable"`
 	Utility     bool     `json:"utility"`
 	Disabled    bool     `json:"disabled"`
@@ -142,10 +143,16 @@ func (s *session) Describe(ctx context.Context, object string) (connectors.Schem
 	for _, name := range slices.Sorted(maps.Keys(defs)) {
 		if f, ok := s.describe(name, defs[name], names[entity], names["Global"]); ok {
 			f.Required = f.Required || entity == "Note" && name == "post"
+			f.Filled = slices.Contains(filled[entity], f.Name)
 			out.Fields = append(out.Fields, f)
 		}
 	}
 	return out, nil
+}
+
+// filled are the attributes that callsync fills in where the mapping gives nothing.
+var filled = map[string][]string{
+	"Call": {"name", "dateStart", "dateEnd", "assignedUserId"}, "Contact": {"lastName"}, "Lead": {"lastName"}, "Task": {"name", "assignedUserId"}, "Case": {"name", "assignedUserId"},
 }
 
 // types are callsync's kinds of EspoCRM's field types. Those that are not here have no value that a mapping could give.
@@ -165,7 +172,8 @@ func (s *session) describe(name string, d fieldDef, own, global scopeLabels) (co
 	if !ok || d.Utility || d.Disabled {
 		return connectors.SchemaField{}, false
 	}
-	f := connectors.SchemaField{Name: name, Type: kind, Required: d.Required, MaxLength: d.MaxLength,
+	f := connectors.SchemaField{Name: name, Type: kind, Required: d.Required && (d.Default == nil || d.Default == ""), MaxLength: d.MaxLength,
+		Whole:    d.Type == "int" || d.Type == "enumInt",
 		ReadOnly: d.ReadOnly || d.Type == "autoincrement" || d.Type == "number" || d.Type == "duration" || name == s.keyField}
 	for _, l := range []string{own.Fields[name], global.Fields[name], name} {
 		if f.Label == "" {

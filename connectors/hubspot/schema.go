@@ -60,7 +60,8 @@ func (p property) field(object string) connectors.SchemaField {
 	case "bool":
 		f.Type = connectors.TypeBool
 	case "date":
-		f.Type = connectors.TypeDate
+		// HubSpot takes a moment only if it is midnight in UTC.
+		f.Type, f.DateText = connectors.TypeDate, true
 	case "datetime":
 		f.Type = connectors.TypeDateTime
 	case "enumeration":

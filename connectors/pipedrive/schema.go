@@ -200,6 +200,8 @@ func (f field) schemaField() connectors.SchemaField {
 	for _, o := range f.Options {
 		out.Options = append(out.Options, connectors.DispositionOption{ID: strings.Trim(string(o.ID), `"`), Label: o.Label})
 	}
+	out.ByLabel = len(out.Options) > 0
+	out.Whole = f.Type == "int"
 	return out
 }
 
