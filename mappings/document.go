@@ -15,9 +15,11 @@ const Format = 1
 // Mode says what a write may do to a field that has a value in the CRM.
 type Mode string
 
-// The write modes. NeverWrite turns a row off; the preview still shows what it would give.
+// The write modes. Overwrite writes over what is still ours, Always over anything; see docs/human-edits.md. NeverWrite turns
+// a row off; the preview still shows what it would give.
 const (
 	Overwrite   Mode = "overwrite"
+	Always      Mode = "always"
 	FillIfEmpty Mode = "fill_if_empty"
 	Append      Mode = "append"
 	NeverWrite  Mode = "never"

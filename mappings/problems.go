@@ -114,7 +114,7 @@ func (d Document) shape() Problems {
 			seen[r.Target] = i + 1
 		}
 		oneOf(add, "type", r.Type, Text, HTML, Number, Bool, DateTime, Picklist, Multi)
-		oneOf(add, "mode", r.Mode, Overwrite, FillIfEmpty, Append, NeverWrite)
+		oneOf(add, "mode", r.Mode, Overwrite, Always, FillIfEmpty, Append, NeverWrite)
 		oneOf(add, "empty", r.Empty, SkipEmpty, ClearEmpty)
 		textual := r.Type == "" || r.Type == Text || r.Type == HTML
 		if r.MaxLength < 0 || r.MaxLength > 0 && !textual {

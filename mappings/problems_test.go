@@ -35,7 +35,7 @@ fields:
 	require.ErrorAs(t, err, &problems)
 	require.Equal(t, []string{
 		`line 3, document: "colour" is not known here; there are fields, format, note, object.`,
-		`line 5, row 1 (a), mode: "overwrit" is not a mode; use one of overwrite, fill_if_empty, append, never. Did you mean overwrite?`,
+		`line 5, row 1 (a), mode: "overwrit" is not a mode; use one of overwrite, always, fill_if_empty, append, never. Did you mean overwrite?`,
 		`line 5, row 1 (a), value.expr, column 10: There is no field nmae here. Did you mean name?`,
 		`line 8, row 2 (a), target: Row 1 fills a already; a field can be filled once.`,
 		`line 8, row 2 (a), type: "numbr" is not a type; use one of text, html, number, bool, datetime, picklist, multi. Did you mean number?`,
