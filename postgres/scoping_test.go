@@ -47,11 +47,15 @@ var unscopedByDesign = map[string]string{
 
 	"clock.go:FreshSourceClocks": "a watch over all sources; what it finds goes into the log",
 
-	"rematch.go":                "numbers to look up are claimed across workspaces",
-	"agents.go:DropOldAgents":   "maintenance: time decides, not a request",
-	"reviews.go:DropOldReviews": "maintenance: time decides, not a request",
-	"agents.go:ClaimUserLists":  "connections whose users are listed are claimed across workspaces",
-	"resolve.go":                "calls are found by (source, alias), and a source belongs to one workspace",
+	"rematch.go":                         "numbers to look up are claimed across workspaces",
+	"schemas.go:ClaimSchemas":            "schemas are read across workspaces",
+	"schema_issues.go:ClaimDrained":      "what was on hold for a healed issue is claimed across workspaces",
+	"schema_issues.go:ReturnDrained":     "the same lanes go back",
+	"schema_issues.go:CountSchemaIssues": "figures of all workspaces, and maintenance",
+	"agents.go:DropOldAgents":            "maintenance: time decides, not a request",
+	"reviews.go:DropOldReviews":          "maintenance: time decides, not a request",
+	"agents.go:ClaimUserLists":           "connections whose users are listed are claimed across workspaces",
+	"resolve.go":                         "calls are found by (source, alias), and a source belongs to one workspace",
 }
 
 // TestQueriesAreScoped reads the SQL in this package's own source: a statement that touches a table with a workspace_id

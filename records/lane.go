@@ -42,6 +42,8 @@ type Lane struct {
 	Deleted bool
 	// OwnNumber tells that the customer's number is one of the workspace's own: listed, or learned and not rejected.
 	OwnNumber bool
+	// Drift tells that there are issues of the connection's CRM fields for which deliveries are put on hold.
+	Drift bool
 	// Choice is the contact that a person chose for the customer's number: its id, ChoiceNone or ChoiceCreate, and its
 	// object; empty where nobody did.
 	Choice, ChoiceObject string
