@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/callsync/callsync/connectors"
+	"github.com/callsync/callsync/mappings"
 	"github.com/callsync/callsync/records"
 )
 
@@ -67,10 +68,11 @@ func (d *attempt) create(ctx context.Context, session connectors.Session, object
 		done.State = records.DeliveryWaiting
 		return match{why: fmt.Sprintf("callsync cannot create a %s in %s", object, info.Label)}, nil
 	}
-	fields, err := d.contactFields(ctx, object)
+	fields, version, err := d.contactFields(ctx, object)
 	if err != nil {
 		return match{}, err
 	}
+	done.MappingVersion = version
 	if d.shadow() {
 		return d.wouldCreate(object, fields, done), nil
 	}
@@ -100,33 +102,28 @@ func (d *attempt) create(ctx context.Context, session connectors.Session, object
 	return created(done, match{Ref: connectors.Ref{Object: object, ID: w.RemoteID}, name: clip(d.lane.Call.Call.Customer.Name, 200)}, fields), nil
 }
 
-// contactFields are the fields of a contact or lead to create, by the mapping of that object.
-func (d *attempt) contactFields(ctx context.Context, object string) (map[string]any, error) {
+// contactFields are the fields of a contact or lead to create, by the mapping of that object, and its version.
+func (d *attempt) contactFields(ctx context.Context, object string) (map[string]any, int, error) {
 	version := d.lane.ContactMappingVersion
 	if object != connectors.ObjectContact {
 		m, err := d.Store.ActiveMapping(ctx, d.in.WorkspaceID, d.in.ConnectionID, object)
 		if err != nil && !errors.Is(err, records.ErrNotFound) {
-			return nil, fmt.Errorf("%w: read the mapping: %w", errStore, err)
+			return nil, 0, fmt.Errorf("%w: read the mapping: %w", errStore, err)
 		}
 		version = m.Version
 	}
-	p, _, err := d.program(ctx, object, version)
+	p, version, err := d.program(ctx, object, version)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if p == nil {
-		return map[string]any{}, nil
+		return map[string]any{}, 0, nil
 	}
 	r, err := p.Apply(d.mappingInput("", d.ownerID, nil))
 	if err != nil {
-		return nil, mappingError(err)
+		return nil, 0, mappingError(err)
 	}
-	for k, v := range r.Fields {
-		if v == nil {
-			delete(r.Fields, k)
-		}
-	}
-	return r.Fields, nil
+	return mappings.Fresh(r.Fields, nil), version, nil
 }
 
 // follow asks what became of a contact that the CRM does not find, and has the call and its number go on with the record

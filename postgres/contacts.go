@@ -15,7 +15,7 @@ import (
 )
 
 // contactColumns are those of a contact's row. Its key is the phone number: one row per connection and number.
-const contactColumns = `id, state, remote_id, written, steps, extract(epoch from now() - sending_since)::float8, updated_at,
+const contactColumns = `id, state, remote_id, mapping_version, written, steps, extract(epoch from now() - sending_since)::float8, updated_at,
 	extract(epoch from greatest(lease_until, now()) - now())::float8`
 
 // Contact returns the row of a phone number (E.164) in a connection; records.ErrNotFound if there is none.
@@ -63,7 +63,7 @@ func scanContact(row pgx.Row) (records.Delivery, error) {
 	var written, steps []byte
 	var sendingFor *float64
 	var leaseLeft float64
-	if err := row.Scan(&d.ID, &d.State, &d.RemoteID, &written, &steps, &sendingFor, &d.UpdatedAt, &leaseLeft); err != nil {
+	if err := row.Scan(&d.ID, &d.State, &d.RemoteID, &d.MappingVersion, &written, &steps, &sendingFor, &d.UpdatedAt, &leaseLeft); err != nil {
 		return d, err
 	}
 	d.SendingSince, d.LeaseUntil = ago(sendingFor), time.Now().Add(duration(leaseLeft)).UTC()
@@ -92,6 +92,7 @@ func (db *DB) FinishContact(ctx context.Context, r records.ContactResult) error 
 		with done as (
 			update deliveries set state = $4, remote_id = $5,
 				written = case when $4 = 'done' and $6 then written || $7::jsonb when $4 = 'done' then '{}' else written end,
+				mapping_version = case when $4 = 'done' and $6 and $10 > 0 then $10 else mapping_version end,
 				steps = $8::jsonb, sending_since = case when $4 = 'sending' then sending_since end,
 				lease_until = '-infinity', attempt_token = null, updated_at = now()
 			where workspace_id = $1 and id = $2 and attempt_token = $3
@@ -105,7 +106,7 @@ func (db *DB) FinishContact(ctx context.Context, r records.ContactResult) error 
 		)
 		select count(*) from done`,
 		r.WorkspaceID, r.DeliveryID, r.Lease, r.State, r.RemoteID, r.Created, w, steps,
-		r.State == records.DeliveryDone && r.ForAll).Scan(&finished)
+		r.State == records.DeliveryDone && r.ForAll, r.MappingVersion).Scan(&finished)
 	if err != nil {
 		return fmt.Errorf("record a contact: %w", err)
 	}

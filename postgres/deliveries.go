@@ -38,6 +38,8 @@ func (db *DB) LeaseLane(ctx context.Context, workspaceID, callID, connectionID s
 // errNoLane means that the lane has no row yet.
 var errNoLane = errors.New("the lane has no row")
 
+// leaseLane reads a lane and takes its lease; with a lease of zero it only reads, also a lane that is not there yet or that
+// another attempt works on.
 func (db *DB) leaseLane(ctx context.Context, workspaceID, kind, callID, connectionID string, lease time.Duration) (records.Lane, error) {
 	token := uuid.NewString()
 	row := db.pool.QueryRow(ctx, `
@@ -47,7 +49,7 @@ func (db *DB) leaseLane(ctx context.Context, workspaceID, kind, callID, connecti
 		), leased as (
 			update deliveries d
 			set attempt_token = $4, lease_until = now() + $5, attempt = attempt + 1, updated_at = now()
-			from lane where d.id = lane.id and d.lease_until <= now()
+			from lane where d.id = lane.id and d.lease_until <= now() and $5 > interval '0'
 			returning d.id
 		)
 		select c.state, c.revision, c.complete, coalesce(c.window_base, '0001-01-01 00:00:00+00'), c.changed_at, c.settled_revision,
@@ -107,31 +109,41 @@ func (db *DB) leaseLane(ctx context.Context, workspaceID, kind, callID, connecti
 	if err != nil {
 		return lane, fmt.Errorf("lease a lane: %w", err)
 	}
-	if id == nil {
+	switch {
+	case id == nil && lease > 0:
 		return lane, errNoLane
-	}
-	if !leased {
+	case !leased && lease > 0:
 		return lane, &records.LeasedError{Until: time.Now().Add(duration(*leaseLeft))}
+	case leased:
+		lane.Lease = token
 	}
 	k.ID, k.WorkspaceID = connectionID, workspaceID
-	lane.Lease = token
+	if id == nil {
+		return lane, laneState(&lane, kind, callID, sourceID, state, config, revision)
+	}
 	lane.Delivery = records.Delivery{
 		ID: *id, WorkspaceID: workspaceID, ConnectionID: connectionID, Object: kind, Key: callID, RecordID: callID,
 		State: *dState, Revision: *dRevision, RemoteID: *remoteID, RemoteURL: *remoteURL, MappingVersion: *version,
 		Attempt: *attempt, SendingSince: ago(sendingFor), Class: *class, Field: *field, Reason: *why, Detail: *det,
 	}
 	err = errors.Join(
-		readRecord(&lane, kind, state), json.Unmarshal(config, &k.Config),
+		laneState(&lane, kind, callID, sourceID, state, config, revision),
 		json.Unmarshal(written, &lane.Delivery.Written), json.Unmarshal(steps, &lane.Delivery.Steps),
 		json.Unmarshal(warns, &lane.Delivery.Warnings))
-	lane.Call.Call.Revision = revision
-	if kind != kindCall {
-		lane.Call.Call.ID, lane.Call.Call.WorkspaceID, lane.Call.Call.SourceID = callID, workspaceID, sourceID
-	}
 	if err != nil {
 		return lane, fmt.Errorf("read a lane: %w", err)
 	}
 	return lane, nil
+}
+
+// laneState reads what a lane has whether or not it has a delivery: its record and its connection's settings.
+func laneState(lane *records.Lane, kind, id, sourceID string, state, config []byte, revision int64) error {
+	err := errors.Join(readRecord(lane, kind, state), json.Unmarshal(config, &lane.Connection.Config))
+	lane.Call.Call.Revision = revision
+	if kind != kindCall {
+		lane.Call.Call.ID, lane.Call.Call.WorkspaceID, lane.Call.Call.SourceID = id, lane.Connection.WorkspaceID, sourceID
+	}
+	return err
 }
 
 // ago is the time, by this process's clock, so many seconds ago; zero for nil. Only the server knows how much time has

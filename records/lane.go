@@ -111,8 +111,9 @@ type ContactResult struct {
 	// Text says how the contact was decided, Name what it is called.
 	Text string
 	Name string
-	// Written is what a create wrote.
-	Written map[string]any
+	// Written is what a create wrote, MappingVersion by which version of the object's mapping.
+	Written        map[string]any
+	MappingVersion int
 }
 
 // Shadow is what a connection in shadow mode would have written.
