@@ -88,6 +88,17 @@ func (c *Cache[T]) Get(ctx context.Context, key string, found, missing time.Dura
 	return value, ok, err
 }
 
+// Peek returns what is remembered of key, and asks nobody.
+func (c *Cache[T]) Peek(key string) (value T, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e, ok := c.entries[key]
+	if !ok || !c.now().Before(e.until) {
+		return value, false
+	}
+	return e.value, e.ok
+}
+
 // Forget drops what is remembered of key.
 func (c *Cache[T]) Forget(key string) {
 	c.mu.Lock()

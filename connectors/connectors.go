@@ -82,6 +82,10 @@ type Written struct {
 	// Linked are those of the write's links that the CRM made in the same request.
 	Linked   []Ref
 	Warnings []Warning
+	// Stored are values as the CRM's answer to the write shows them, in the form of a CallReader: of the fields of the write,
+	// and of fields that the connector filled by itself because the CRM demands them. What the answer does not show is
+	// missing. It tells what the CRM made of a value from what a person did later.
+	Stored map[string]any
 }
 
 // Warning is a loss a person should know of, such as text that was cut.

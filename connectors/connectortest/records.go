@@ -147,13 +147,27 @@ func completes(t *testing.T, target Target, w connectors.TaskWriter, hooks Recor
 	out, err := w.WriteTask(t.Context(), make("r-task", "", "x", nil))
 	require.NoError(t, err)
 	require.False(t, hooks.Done("r-task"))
+	reader, reads := w.(connectors.TaskReader)
+	isOpen := func(want bool) {
+		if reads {
+			open, err := reader.TaskOpen(t.Context(), out.RemoteID)
+			require.NoError(t, err)
+			require.Equal(t, want, open)
+		}
+	}
+	isOpen(true)
 	for range 2 {
 		require.NoError(t, w.CompleteTask(t.Context(), out.RemoteID), "one that is closed already is no error")
 		require.True(t, hooks.Done("r-task"))
 	}
+	isOpen(false)
 	if hooks.Delete != nil {
 		hooks.Delete("r-task")
 		require.Equal(t, connectors.NotFound, classOf(t, target, w.CompleteTask(t.Context(), out.RemoteID)).Class)
+		if reads {
+			_, err := reader.TaskOpen(t.Context(), out.RemoteID)
+			require.Equal(t, connectors.NotFound, classOf(t, target, err).Class)
+		}
 	}
 }
 
@@ -184,7 +198,21 @@ func testLinks(t *testing.T, target Target) {
 	require.Equal(t, connectors.Unsupported, classOf(t, target, err).Class)
 }
 
-// testRead reads back what was written, as connectors.SameValue compares it.
+// shows compares the answer to a write with a read.
+func shows(t *testing.T, reader connectors.CallReader, out connectors.Written, names []string) {
+	t.Helper()
+	for name := range out.Stored {
+		names = append(names, name)
+	}
+	got, err := reader.ReadCall(t.Context(), out.RemoteID, names)
+	require.NoError(t, err)
+	for name, v := range out.Stored {
+		require.True(t, connectors.SameValue(v, got[name]), "the answer shows %s as %.200v, and it reads %.200v", name, v, got[name])
+	}
+}
+
+// testRead reads back what was written, as connectors.SameField compares it: what the vendor makes of a value must not look
+// like a person's edit. What the answer to a write shows is what a read shows.
 func testRead(t *testing.T, target Target) {
 	crm := target.New(t)
 	session := serve(t, target, crm.Handler)
@@ -203,6 +231,22 @@ func testRead(t *testing.T, target Target) {
 	require.NoError(t, err)
 	for name, v := range w.Fields {
 		require.True(t, connectors.SameValue(v, got[name]), "%s was written as %v and reads %v", name, v, got[name])
+	}
+	shows(t, reader, out, names)
+	long := strings.Repeat("some <b>text</b> &amp; 漢字 🎧\r\n", 1+target.MaxText/20)
+	for key, id := range map[string]string{"key": out.RemoteID, "key-long": ""} {
+		w := target.Write(key, id, long, noon)
+		out, err := session.WriteCall(t.Context(), w)
+		require.NoError(t, err)
+		got, err := reader.ReadCall(t.Context(), out.RemoteID, names)
+		require.NoError(t, err)
+		for name, v := range w.Fields {
+			shown, inAnswer := out.Stored[name]
+			require.True(t, connectors.SameField(session, connectors.ObjectCall, name, v, got[name]) || inAnswer && connectors.SameField(session, connectors.ObjectCall, name, shown, got[name]),
+				"%s reads as if somebody had changed it: %.200v", name, got[name])
+			require.False(t, connectors.SameField(session, connectors.ObjectCall, name, v, "what a person wrote"), name)
+		}
+		shows(t, reader, out, names)
 	}
 	_, err = reader.ReadCall(t.Context(), out.RemoteID, nil)
 	require.NoError(t, err)

@@ -2,6 +2,7 @@ package espocrm
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -30,8 +31,27 @@ func (s *session) WriteCall(ctx context.Context, w connectors.CallWrite) (connec
 		return connectors.Written{}, err
 	}
 	id := out.text("id")
-	return connectors.Written{RemoteID: id, URL: s.recordURL("Call", id), Created: true, Linked: linked, Warnings: warnings}, nil
+	return connectors.Written{RemoteID: id, URL: s.recordURL("Call", id), Created: true, Linked: linked, Warnings: warnings,
+		Stored: s.stored(w.Fields, values, out)}, nil
 }
+
+// stored are the attributes of a write, those that callsync filled in by itself among them, as the answer shows them: it has
+// the whole record. What EspoCRM did not store is nothing there.
+func (s *session) stored(fields map[string]any, values, answer attributes) map[string]any {
+	out := map[string]any{}
+	for name := range fields {
+		out[name] = decode(answer[name])
+	}
+	for _, name := range demanded {
+		if _, sent := values[name]; sent {
+			out[name] = decode(answer[name])
+		}
+	}
+	return out
+}
+
+// demanded are the attributes that EspoCRM demands of a call, and that callsync fills in where the mapping does not.
+var demanded = []string{"name", "dateStart", "dateEnd", "assignedUserId"}
 
 // completeCall fills the attributes that EspoCRM demands of a new call.
 func (s *session) completeCall(ctx context.Context, values attributes, w connectors.CallWrite) error {
@@ -90,8 +110,12 @@ func (s *session) updateCall(ctx context.Context, id string, values attributes) 
 	if len(values) == 0 {
 		return written, nil
 	}
-	_, warnings, err := s.update(ctx, "Call", id, values)
+	sent := maps.Clone(values)
+	answer, warnings, err := s.update(ctx, "Call", id, values)
 	written.Warnings = warnings
+	if err == nil {
+		written.Stored = s.stored(sent, nil, answer)
+	}
 	return written, err
 }
 

@@ -107,7 +107,7 @@ func (s *session) repair(ctx context.Context, entity string, values attributes, 
 		values[why.field] = cut(text, limit)
 		w.Text = fmt.Sprintf("The text was longer than EspoCRM's %d characters and was cut.", limit)
 	case why.rule == "pattern" && def.Pattern == "$noBadCharacters":
-		values[why.field] = strings.Join(strings.Fields(strings.NewReplacer("<", " ", ">", " ", "=", " ").Replace(text)), " ")
+		values[why.field] = cleaned(text)
 		w.Text = "EspoCRM does not take the characters < > = in this field; they were left out."
 	case why.rule == "valid" && def.Type == "date":
 		t, ok := moment(text)

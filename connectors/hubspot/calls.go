@@ -71,11 +71,29 @@ func (s *session) batch(ctx context.Context, q request) (batchResult, error) {
 
 // update changes a record by its id. An upsert would make a record anew that a human has deleted.
 func (s *session) update(ctx context.Context, object, id string, props map[string]string) error {
+	_, err := s.change(ctx, object, id, props)
+	return err
+}
+
+// change is update; it returns the record as the answer shows it.
+func (s *session) change(ctx context.Context, object, id string, props map[string]string) (r record, err error) {
 	if len(props) == 0 {
-		return nil
+		return r, nil
 	}
-	return s.do(ctx, request{method: http.MethodPatch, name: "update of " + label(object), path: s.api.object(object, id),
-		body: map[string]any{"properties": props}}, nil)
+	err = s.do(ctx, request{method: http.MethodPatch, name: "update of " + label(object), path: s.api.object(object, id),
+		body: map[string]any{"properties": props}}, &r)
+	return r, err
+}
+
+// shown are the properties of a write as its answer shows them. HubSpot answers with those that were written.
+func (r record) shown(props map[string]string) map[string]any {
+	out := map[string]any{}
+	for name := range props {
+		if p := r.Properties[name]; p != nil && name != CallKey && name != RecordKey {
+			out[name] = *p
+		}
+	}
+	return out
 }
 
 // label is an object's name for people.
@@ -97,13 +115,16 @@ func (s *session) WriteCall(ctx context.Context, w connectors.CallWrite) (connec
 
 func (s *session) write(ctx context.Context, object, key, id, remoteID string, props map[string]string, warnings []connectors.Warning) (connectors.Written, error) {
 	if remoteID != "" {
-		return connectors.Written{RemoteID: remoteID, URL: recordURL(s.portal, object, remoteID), Warnings: warnings}, s.update(ctx, object, remoteID, props)
+		r, err := s.change(ctx, object, remoteID, props)
+		return connectors.Written{RemoteID: remoteID, URL: recordURL(s.portal, object, remoteID), Warnings: warnings, Stored: r.shown(props)}, err
 	}
 	r, err := s.upsert(ctx, object, key, id, props)
 	if err != nil {
 		return connectors.Written{}, err
 	}
-	return s.written(object, r, warnings), nil
+	out := s.written(object, r, warnings)
+	out.Stored = r.shown(props)
+	return out, nil
 }
 
 func (s *session) written(object string, r record, warnings []connectors.Warning) connectors.Written {

@@ -49,6 +49,7 @@ func (s *session) WriteCall(ctx context.Context, w connectors.CallWrite) (connec
 		return s.updateCall(ctx, w, p)
 	}
 	var r record
+	var stored map[string]any
 	if s.record == recordCallLog && p.lacks == "" {
 		r, err = s.log(ctx, w, p, record{})
 		if err != nil {
@@ -57,18 +58,18 @@ func (s *session) WriteCall(ctx context.Context, w connectors.CallWrite) (connec
 	}
 	if r.activity == "" && r.logID() == "" {
 		// A call log alone that Pipedrive does not let us make falls back to an activity too.
-		made, err := s.newActivity(ctx, "create of a call", p.activity(w.Key))
+		made, err := s.makeActivity(ctx, "create of a call", p.activity(w.Key))
 		if err != nil {
 			return connectors.Written{}, err
 		}
-		r.activity = made
+		r.activity, stored = strconv.FormatInt(made.ID, 10), made.stored(w.Fields)
 	}
 	if s.record != recordActivity && r.log == "" {
 		if r, err = s.log(ctx, w, p, r); err != nil {
 			return connectors.Written{}, err
 		}
 	}
-	out := connectors.Written{RemoteID: r.String(), Created: true, Linked: p.linked, Warnings: p.warnings}
+	out := connectors.Written{RemoteID: r.String(), Created: true, Linked: p.linked, Warnings: p.warnings, Stored: stored}
 	if s.web != "" && p.person != 0 {
 		out.URL = s.web + "/person/" + strconv.FormatInt(p.person, 10)
 	}
@@ -77,16 +78,34 @@ func (s *session) WriteCall(ctx context.Context, w connectors.CallWrite) (connec
 
 // newActivity makes an activity and returns its id.
 func (s *session) newActivity(ctx context.Context, name string, body map[string]any) (string, error) {
+	a, err := s.makeActivity(ctx, name, body)
+	return idText(a.ID), err
+}
+
+func (s *session) makeActivity(ctx context.Context, name string, body map[string]any) (a activity, err error) {
 	q := request{endpoint: createActivity, name: name, body: body}
-	var a activity
 	if err := s.do(ctx, q, &a); err != nil {
-		return "", err
+		return activity{}, err
 	}
 	if a.ID == 0 {
-		return "", unreadable(q, 200)
+		return a, unreadable(q, 200)
 	}
-	return strconv.FormatInt(a.ID, 10), nil
+	return a, nil
 }
+
+// stored are the fields of a write as the answer shows them, as far as an activity is where ReadCall reads them.
+func (a activity) stored(fields map[string]any) map[string]any {
+	out := map[string]any{}
+	for f := range fields {
+		if v, ok := a.value(f); ok && !slices.Contains(ofLog, f) {
+			out[f] = v
+		}
+	}
+	return out
+}
+
+// ofLog are the fields that are read from the call log where there is one.
+var ofLog = []string{"outcome", "from_phone_number", "to_phone_number", "start_time", "end_time"}
 
 // updateCall changes the activity, and makes up for a call log that an earlier attempt owes.
 func (s *session) updateCall(ctx context.Context, w connectors.CallWrite, p *plan) (connectors.Written, error) {
@@ -94,8 +113,12 @@ func (s *session) updateCall(ctx context.Context, w connectors.CallWrite, p *pla
 	whole := p.lacks == ""
 	out := connectors.Written{RemoteID: w.RemoteID}
 	if r.activity != "" && len(p.act) > 0 {
-		if err := s.do(ctx, request{endpoint: updateActivity, name: "update of a call", id: r.activity, body: p.act}, nil); err != nil {
+		var a activity
+		if err := s.do(ctx, request{endpoint: updateActivity, name: "update of a call", id: r.activity, body: p.act}, &a); err != nil {
 			return out, err
+		}
+		if a.ID != 0 {
+			out.Stored = a.stored(w.Fields)
 		}
 	}
 	if s.record != recordActivity && r.activity != "" && r.logID() == "" && r.log != noLog && whole {
@@ -143,7 +166,6 @@ func (s *session) ReadCall(ctx context.Context, id string, fields []string) (map
 		}
 	}
 	var l callLog
-	ofLog := []string{"outcome", "from_phone_number", "to_phone_number", "start_time", "end_time"}
 	if r.logID() != "" && (r.activity == "" || slices.ContainsFunc(fields, func(f string) bool { return slices.Contains(ofLog, f) })) {
 		err := s.do(ctx, request{endpoint: readCallLog, name: "read of a call log", id: r.logID()}, &l)
 		if err != nil && (r.activity == "" || !isClass(err, connectors.NotFound)) {

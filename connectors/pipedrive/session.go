@@ -36,6 +36,7 @@ var (
 	_ connectors.Session           = (*session)(nil)
 	_ connectors.SureFinder        = (*session)(nil)
 	_ connectors.CallReader        = (*session)(nil)
+	_ connectors.Comparer          = (*session)(nil)
 	_ connectors.Linker            = (*session)(nil)
 	_ connectors.ContactMatcher    = (*session)(nil)
 	_ connectors.ContactCreator    = (*session)(nil)
