@@ -86,32 +86,41 @@ func (h *Handler) getMapping(ctx context.Context, p principal, in *PathObject) (
 }
 
 func (h *Handler) putMapping(ctx context.Context, p principal, in *mappingPut) (*answer[MappingView], error) {
-	c, err := h.Store.ConnectionByID(ctx, p.WorkspaceID, in.ID)
+	view, err := h.saveMapping(ctx, p, in.ID, in.Object, in.Body.Document.Text, in.Body.Note)
+	return &answer[MappingView]{view}, err
+}
+
+// saveMapping checks a document, stores it as the next version and puts it in force. The API and the page save by it.
+func (h *Handler) saveMapping(ctx context.Context, p principal, connectionID, object, text, note string) (MappingView, error) {
+	c, err := h.Store.ConnectionByID(ctx, p.WorkspaceID, connectionID)
 	if err != nil {
-		return nil, err
+		return MappingView{}, err
 	}
-	doc, err := mappings.Parse([]byte(in.Body.Document.Text))
-	if err == nil && doc.Object != in.Object {
-		return nil, invalid("document", fmt.Sprintf("The document is for the object %q, but the address says %q.", clip(doc.Object, 60), clip(in.Object, 60)))
-	}
-	if err == nil {
-		_, err = mappings.Compile(doc)
-	}
+	doc, err := readMapping(text, object)
 	if err != nil {
-		return nil, mappingProblem(err)
+		return MappingView{}, mappingProblem(err)
 	}
 	warnings, err := h.checkTargets(ctx, c, doc)
 	if err != nil {
-		return nil, err
+		return MappingView{}, err
 	}
-	v := records.MappingVersion{ConnectionID: c.ID, Object: in.Object, Document: in.Body.Document.Text, Author: p.Name,
-		Note: in.Body.Note, CreatedAt: h.Now().UTC(), Active: true}
+	v := records.MappingVersion{ConnectionID: c.ID, Object: object, Document: text, Author: p.Name,
+		Note: note, CreatedAt: h.Now().UTC(), Active: true}
 	if v.Version, err = h.Store.AddMappingVersion(ctx, p.WorkspaceID, v); err != nil {
-		return nil, err
+		return MappingView{}, err
 	}
 	view := viewMapping(v)
 	view.Warnings = warnings
-	return &answer[MappingView]{view}, nil
+	return view, nil
+}
+
+// readMapping reads and checks a document for an object. Errors: mappings.Problems.
+func readMapping(text, object string) (mappings.Document, error) {
+	doc, err := mappings.Parse([]byte(text))
+	if err == nil && doc.Object != object {
+		err = mappings.Problems{{Key: "object", Text: fmt.Sprintf("The document is for the object %q; this is the mapping of %q.", clip(doc.Object, 60), clip(object, 60))}}
+	}
+	return doc, err
 }
 
 // mappingProblem shows everything that is wrong with a document.
