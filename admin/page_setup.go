@@ -95,9 +95,7 @@ var idempotencyWords = map[string]string{
 }
 
 type connectionsView struct {
-	Cards      []connectionCard
-	Connectors []string
-	BaseURL    string
+	Cards []connectionCard
 }
 
 func (h *Handler) connectionsPage(w http.ResponseWriter, r *http.Request, p principal) error {
@@ -105,7 +103,7 @@ func (h *Handler) connectionsPage(w http.ResponseWriter, r *http.Request, p prin
 	if err != nil {
 		return err
 	}
-	v := connectionsView{BaseURL: h.public.String()}
+	var v connectionsView
 	infos := h.Connectors.Infos()
 	for _, c := range all {
 		var fields []field
@@ -133,9 +131,6 @@ func (h *Handler) connectionsPage(w http.ResponseWriter, r *http.Request, p prin
 		card.OnNone, card.OnMany, card.Owned = matchWords(card.Match)
 		card.Settings = shownSettings(fields, c.Config, present(c.Secrets))
 		v.Cards = append(v.Cards, card)
-	}
-	for _, i := range infos {
-		v.Connectors = append(v.Connectors, i.ID)
 	}
 	return h.show(w, r, p, "connections", "Connections", "connections", v)
 }

@@ -1,14 +1,10 @@
 package admin
 
 import (
-	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -16,62 +12,25 @@ import (
 	"github.com/callsync/callsync/telephony"
 )
 
-// maxForm bounds a form of settings: two of them may have 16 KiB, and more while they are encoded.
-const maxForm = 256 << 10
-
 // kindChoice is a phone system to choose from.
 type kindChoice struct{ ID, Label, Sends string }
 
 // sourceForm is the form of a source that is added or changed.
 type sourceForm struct {
 	// ID is empty for a source that is added.
-	ID      string
-	Kind    telephony.Info
-	Title   string
-	Action  string
-	Submit  string
-	Cancel  string
-	Values  map[string]string
-	Fields  []formField
-	Feeds   []feedChoice
-	FeedAll bool
-	// Wrong holds what is wrong with each input, by its name; Problems are what is wrong besides.
-	Wrong     map[string]string
-	Problems  []string
+	ID   string
+	Kind telephony.Info
+	settingsForm
+	Feeds     []feedChoice
+	FeedAll   bool
 	Zones     []string
 	Countries []place
-}
-
-// formField is one of the settings that the kind of phone system has.
-type formField struct {
-	telephony.Field
-	// Input is the input's name, and Value what it holds; a secret never has one.
-	Input, Value string
-	// Set tells that a secret has a value already.
-	Set   bool
-	Wrong string
-	// Focus marks the first field at fault.
-	Focus bool
-}
-
-// ownField is one of the settings that every source has.
-type ownField struct {
-	Name, Label, Hint, Value, Wrong string
-	Focus                           bool
-}
-
-// ownFieldOf is a template's way to one of them; first is the first one at fault.
-func ownFieldOf(f sourceForm, name, label, hint, first string) ownField {
-	return ownField{Name: name, Label: label, Hint: hint, Value: f.Values[name], Wrong: f.Wrong[name], Focus: name == first}
 }
 
 type feedChoice struct {
 	ID, Name string
 	On       bool
 }
-
-// The members of the API's body whose inputs have another name, because people think of them in minutes.
-var inputOf = map[string]string{"window_seconds": "window_minutes", "stale_seconds": "stale_minutes"}
 
 func (h *Handler) sourceNewPage(w http.ResponseWriter, r *http.Request, p principal) error {
 	id := r.URL.Query().Get("provider")
@@ -153,8 +112,8 @@ func (h *Handler) showSourceForm(w http.ResponseWriter, r *http.Request, p princ
 
 // sourceForm is the form of s as it is stored, or of a new one of its provider.
 func (h *Handler) sourceForm(r *http.Request, p principal, s records.Source) (sourceForm, error) {
-	f := sourceForm{ID: s.ID, Wrong: map[string]string{}, Zones: zones(), Countries: countries(), FeedAll: s.Connections == nil,
-		Title: "Add a source", Action: "/sources", Submit: "Add the source", Cancel: "/sources/new"}
+	f := sourceForm{ID: s.ID, settingsForm: newSettingsForm("name", "time_zone", "default_country", "window_minutes", "quiet_seconds", "stale_minutes"), Zones: zones(), Countries: countries(), FeedAll: s.Connections == nil}
+	f.Title, f.Action, f.Submit, f.Cancel = "Add a source", "/sources", "Add the source", "/sources/new"
 	if s.ID != "" {
 		f.Title, f.Action, f.Submit, f.Cancel = "Change "+s.Name, "/sources/"+s.ID+"/edit", "Save", "/sources/"+s.ID
 	}
@@ -166,11 +125,7 @@ func (h *Handler) sourceForm(r *http.Request, p principal, s records.Source) (so
 		"window_minutes": number(s.Window, time.Minute), "quiet_seconds": number(s.Quiet, time.Second), "stale_minutes": number(s.Stale, time.Minute),
 	}
 	for _, field := range f.Kind.Fields {
-		one := formField{Field: field, Input: "config." + field.Name, Value: s.Config[field.Name]}
-		if field.Secret {
-			one.Input, one.Value, one.Set = "secrets."+field.Name, "", s.Secrets[field.Name] != ""
-		}
-		f.Fields = append(f.Fields, one)
+		f.addField(field, s.Config, s.Secrets)
 	}
 	all, err := h.Store.ConnectionsOf(r.Context(), p.WorkspaceID)
 	if err != nil {
@@ -182,65 +137,13 @@ func (h *Handler) sourceForm(r *http.Request, p principal, s records.Source) (so
 	return f, nil
 }
 
-// number is a span in units, without a fraction where there is none.
-func number(d, unit time.Duration) string {
-	return strconv.FormatFloat(float64(d)/float64(unit), 'f', -1, 64)
-}
-
 // posted takes over what somebody typed, secrets excepted: what is wrong is shown with it.
 func (f *sourceForm) posted(r *http.Request) {
-	for name := range f.Values {
-		f.Values[name] = r.PostForm.Get(name)
-	}
-	for i := range f.Fields {
-		if !f.Fields[i].Secret {
-			f.Fields[i].Value = r.PostForm.Get(f.Fields[i].Input)
-		}
-	}
+	f.settingsForm.posted(r)
 	f.FeedAll = r.PostForm.Get("feeds") != "some"
 	for i := range f.Feeds {
 		f.Feeds[i].On = slices.Contains(r.PostForm["connection"], f.Feeds[i].ID)
 	}
-}
-
-// fails puts what is wrong to the inputs at fault. It returns err unless that is about the form.
-func (f *sourceForm) fails(err error) error {
-	var p *Problem
-	if !errors.As(err, &p) || p.Status != http.StatusUnprocessableEntity {
-		return err
-	}
-	all := p.Errors
-	if len(all) == 0 {
-		all = []FieldError{{p.Field, p.Detail}}
-	}
-	known := map[string]bool{}
-	for name := range f.Values {
-		known[name] = true
-	}
-	for _, one := range f.Fields {
-		known[one.Input] = true
-	}
-	for _, e := range all {
-		name := cmp.Or(inputOf[e.Field], e.Field)
-		if !known[name] {
-			f.Problems = append(f.Problems, e.Message)
-			continue
-		}
-		if f.Wrong[name] == "" {
-			f.Wrong[name] = e.Message
-		}
-	}
-	focused := false
-	for _, name := range []string{"name", "time_zone", "default_country", "window_minutes", "quiet_seconds", "stale_minutes"} {
-		focused = focused || f.Wrong[name] != ""
-	}
-	for i := range f.Fields {
-		one := &f.Fields[i]
-		one.Wrong = f.Wrong[one.Input]
-		one.Focus = one.Wrong != "" && !focused
-		focused = focused || one.Focus
-	}
-	return nil
 }
 
 // sourceInput is what a form says, in the terms of the API.
@@ -256,63 +159,19 @@ type sourceInput struct {
 func (f *sourceForm) read(r *http.Request, before records.Source) (in sourceInput, err error) {
 	var out faults
 	text := func(name string) string { return strings.TrimSpace(r.PostForm.Get(name)) }
-	in = sourceInput{name: text("name"), zone: text("time_zone"), country: text("default_country"), policy: text("policy"), config: Settings{}, secrets: Settings{}}
+	in = sourceInput{name: text("name"), zone: text("time_zone"), country: text("default_country"), policy: text("policy")}
 	in.window = span(&out, "window_seconds", text("window_minutes"), 60, 0, 604_800)
 	in.quiet = span(&out, "quiet_seconds", text("quiet_seconds"), 1, 0, 3600)
 	in.stale = span(&out, "stale_seconds", text("stale_minutes"), 60, 60, 604_800)
 	if in.policy != "early" && in.policy != "complete" {
 		out.add("policy", "Choose when calls are written.")
 	}
-	for _, field := range f.Fields {
-		value := r.PostForm.Get(field.Input)
-		if !field.Multiline {
-			value = strings.TrimSpace(value)
-		}
-		value = strings.ReplaceAll(value, "\r\n", "\n") // how browsers send lines
-		blank := strings.TrimSpace(value) == ""
-		switch {
-		case field.Secret && r.PostForm.Get("clear."+field.Name) == "true":
-			in.secrets[field.Name] = json.RawMessage("null")
-		case field.Secret && !blank:
-			in.secrets[field.Name] = quotedJSON(value)
-		case field.Secret:
-		case blank:
-			if _, had := before.Config[field.Name]; had {
-				in.config[field.Name] = json.RawMessage("null")
-			}
-		default:
-			in.config[field.Name] = quotedJSON(value)
-		}
-	}
+	in.config, in.secrets = f.settings(r, before.Config)
 	in.connections = Optional[[]string]{Set: true, Null: true}
 	if r.PostForm.Get("feeds") == "some" {
 		in.connections = Optional[[]string]{Set: true, Value: append([]string{}, r.PostForm["connection"]...)}
 	}
 	return in, out.problem()
-}
-
-func quotedJSON(s string) json.RawMessage {
-	b, _ := json.Marshal(s) // a text has no way to fail
-	return b
-}
-
-// span reads a number of units of so many seconds.
-func span(out *faults, field, text string, unit float64, least, most int64) *int64 {
-	n, err := strconv.ParseFloat(strings.Replace(text, ",", ".", 1), 64)
-	seconds := int64(n * unit)
-	if err != nil || n != n || seconds < least || seconds > most {
-		out.add(field, fmt.Sprintf("Give a number from %s to %s.", strconv.FormatFloat(float64(least)/unit, 'f', -1, 64), strconv.FormatFloat(float64(most)/unit, 'f', -1, 64)))
-		return nil
-	}
-	return &seconds
-}
-
-func readForm(w http.ResponseWriter, r *http.Request) error {
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	if err := r.ParseForm(); err != nil {
-		return problem(http.StatusBadRequest, "This form could not be read: it is too large or not a form.")
-	}
-	return nil
 }
 
 // checkForm finds all that is wrong with a form at once: what cannot be read, and what the rest would be refused for.
@@ -400,6 +259,8 @@ func (h *Handler) sourceEditForm(w http.ResponseWriter, r *http.Request, p princ
 
 // confirmation asks once more before something that cannot be taken back.
 type confirmation struct {
+	// List is the page of all its kind, called ListName.
+	List, ListName                    string
 	Name, Back, Title, Action, Submit string
 	Text                              []string
 }
@@ -423,9 +284,9 @@ func (h *Handler) confirmSource(w http.ResponseWriter, r *http.Request, p princi
 	if err != nil {
 		return err
 	}
-	c.Name, c.Back = s.Name, "/sources/"+s.ID
+	c.List, c.ListName, c.Name, c.Back = "/sources", "Sources", s.Name, "/sources/"+s.ID
 	c.Action = c.Back + "/" + c.Action
-	return h.show(w, r, p, "source_confirm", c.Title, "sources", c)
+	return h.show(w, r, p, "confirm", c.Title, "sources", c)
 }
 
 func (h *Handler) sourceRotateForm(w http.ResponseWriter, r *http.Request, p principal) error {
@@ -451,14 +312,4 @@ func (f sourceForm) FieldsOf(rare bool) []formField {
 			}
 		}
 	})
-}
-
-// First is the name of the first of the source's own inputs that is at fault, if any.
-func (f sourceForm) First() string {
-	for _, name := range slices.Sorted(maps.Keys(f.Wrong)) {
-		if _, own := f.Values[name]; own {
-			return name
-		}
-	}
-	return ""
 }

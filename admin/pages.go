@@ -49,6 +49,12 @@ func (h *Handler) registerPages(mux *http.ServeMux) {
 		page("POST /"+owner+"s/{id}/rules", viewer, h.rulesForm(owner))
 	}
 	page("GET /connections", viewer, h.connectionsPage)
+	page("POST /connections", admin, h.connectionCreateForm)
+	page("GET /connections/new", admin, h.connectionNewPage)
+	page("GET /connections/{id}/edit", admin, h.connectionEditPage)
+	page("POST /connections/{id}/edit", admin, h.connectionEditForm)
+	page("GET /connections/{id}/delete", admin, h.connectionDeletePage)
+	page("POST /connections/{id}/delete", admin, h.connectionDeleteForm)
 	page("GET /connections/{id}/connect", admin, h.connectPage)
 	mux.HandleFunc("GET /oauth/callback", h.oauthCallback)
 	page("GET /connections/{id}/match", viewer, h.matchSettingsPage)
@@ -129,6 +135,9 @@ var flashes = map[string]string{
 	"tested":    "The test has run. Its result is below.",
 	"failed":    "The test has run, and something is not right. See below.",
 	"rotated":   "The hook URLs have a new token. The old ones go on working for 24 hours.",
+	"joined":    "The connection is there. Test it: that shows whether everything is in place.",
+	"kept":      "Saved. It counts for what is delivered from now on.",
+	"parted":    "The connection is removed. What is in the CRM stays.",
 	"connected": "Connected. Run the test: it shows whether everything is in place.",
 	"rules":     "Saved. The rules count for every call that is delivered from now on; what is in a CRM stays there.",
 	"paused":    "Paused. Calls are kept until you resume.",

@@ -84,7 +84,6 @@ func (r *renderer) funcs() template.FuncMap {
 		"words":    func(v any) string { return strings.ReplaceAll(fmt.Sprint(v), "_", " ") },
 		"title":    func(v any) string { return title(fmt.Sprint(v)) },
 		"bytes":    byteSize,
-		"own":      ownFieldOf,
 		"yes":      yesOrNo,
 		// The list of fields is the same in every condition of the rules' builder.
 		"rulesFields":  sync.OnceValue(fieldGroups),

@@ -85,7 +85,7 @@ func checkSettings(kind string, fields []field, config, secrets map[string]strin
 			at, in = "secrets.", secrets
 		}
 		if f.required && strings.TrimSpace(in[f.name]) == "" {
-			out.add(at+f.name, fmt.Sprintf("%s needs %s. Give it as %s%s.", kind, f.label, at, f.name))
+			out.add(at+f.name, fmt.Sprintf("%s needs this: %s.", kind, f.label))
 		}
 	}
 	for in, values := range map[string]map[string]string{"config.": config, "secrets.": secrets} {
