@@ -76,6 +76,9 @@ func (d *attempt) create(ctx context.Context, session connectors.Session, object
 	if d.shadow() {
 		return d.wouldCreate(object, fields, done), nil
 	}
+	if err := d.heldFor(ctx, object, fields, true); err != nil {
+		return match{}, err
+	}
 	if err := d.Store.MarkSending(ctx, d.in.WorkspaceID, row.ID, done.Lease); err != nil {
 		return match{}, fmt.Errorf("%w: mark the contact: %w", errStore, err)
 	}
@@ -91,6 +94,7 @@ func (d *attempt) create(ctx context.Context, session connectors.Session, object
 			// The CRM answered, and the answer was no, or it was never asked: nothing was made.
 			done.State = records.DeliveryWaiting
 		}
+		d.refusedField(ctx, object, e)
 	}
 	if err != nil {
 		return match{}, err

@@ -27,6 +27,8 @@ type Delivery struct {
 	Budgets *budget.Budgets
 	// Grants, if set, has the access tokens of connections that were made by OAuth.
 	Grants *grants.Grants
+	// Schemas, if set, knows which writes the CRM would refuse because its fields have changed.
+	Schemas SchemaHolds
 	// PublicURL is where people reach callsync; links to calls begin with it.
 	PublicURL string
 	Log       *slog.Logger
@@ -181,6 +183,9 @@ func (d *attempt) run(ctx context.Context) (verdict, error) {
 	case row.State == records.DeliverySkipped && row.Class == classDeleted:
 		return verdict{outcome: Skipped, class: row.Class, reason: row.Reason}, nil
 	}
+	if err := d.heldEarly(ctx); err != nil {
+		return verdict{}, err
+	}
 	return d.admitted(ctx)
 }
 
@@ -292,6 +297,7 @@ func (d *attempt) finish(ctx context.Context, v verdict) (DeliverResult, error) 
 // fail records a failed attempt: parked where only a person can help or time is up, else to be tried again.
 func (d *attempt) fail(ctx context.Context, err error) (DeliverResult, error) {
 	e := connectors.AsError(err)
+	d.refusedField(ctx, d.kind(), e)
 	r := d.result()
 	r.Class, r.Field, r.Reason, r.Detail = string(e.Class), e.Field, e.Public, err.Error()
 	if e.Class == connectors.Unauthorized || e.Class == connectors.Revoked {

@@ -85,6 +85,9 @@ func (d *attempt) write(ctx context.Context, session connectors.Session, fields 
 	if w.RemoteID == "" || again {
 		w.Fields = withoutNil(fields, row.Written)
 	}
+	if err := d.heldFor(ctx, d.kind(), w.Fields, w.RemoteID == ""); err != nil {
+		return false, nil, err
+	}
 	if w.RemoteID == "" {
 		if party.ID != "" {
 			w.Links = []connectors.Ref{party}
@@ -127,6 +130,9 @@ func (d *attempt) write(ctx context.Context, session connectors.Session, fields 
 		if err := d.saveRemote(context.WithoutCancel(ctx)); err != nil {
 			return false, nil, fmt.Errorf("%w: save the record's id: %w", errStore, err)
 		}
+	}
+	if len(out.Warnings) > 0 {
+		d.askSchema(ctx, d.kind(), readAfterWarning)
 	}
 	for _, warn := range out.Warnings {
 		warnings = append(warnings, warn.Field+": "+warn.Text)

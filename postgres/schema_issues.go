@@ -22,12 +22,24 @@ const (
 const mostIssues = 500
 
 // PutSchemaIssues makes v's issues the open ones of an object: those that were open before and are not among them are
-// healed, and what is on hold for them is drained. It returns how many have come and how many have gone.
+// healed, and what is on hold for them is drained. It returns how many have come and how many have gone. Errors:
+// records.ErrConflict where another mapping or schema is in force by now than those that were compared.
 func (db *DB) PutSchemaIssues(ctx context.Context, k records.SchemaKey, v records.SchemaVerdict) (opened, healed int, err error) {
 	err = db.inTx(ctx, func(tx pgx.Tx) error {
 		opened, healed = 0, 0
 		if err := lockConnection(ctx, tx, k.WorkspaceID, k.ConnectionID); err != nil {
 			return err
+		}
+		var is bool
+		err := tx.QueryRow(ctx, `
+			select s.version = $4 and coalesce((select a.version from active_mappings a where a.connection_id = s.connection_id and a.object = s.object), 0) = $5
+			from crm_schemas s where s.workspace_id = $1 and s.connection_id = $2 and s.object = $3`,
+			k.WorkspaceID, k.ConnectionID, k.Object, v.SchemaVersion, v.MappingVersion).Scan(&is)
+		if err != nil {
+			return err
+		}
+		if !is {
+			return records.ErrConflict
 		}
 		var fields, codes, values []string
 		for _, i := range v.Issues[:min(len(v.Issues), mostIssues)] {

@@ -139,6 +139,16 @@ func TestSchemaIssues(t *testing.T) {
 	r, key := schemaRig(t)
 	gone := records.SchemaIssue{Field: "b", Code: "unknown_field", Blocking: true, Text: "It is gone.", Suggestion: "c"}
 	loss := records.SchemaIssue{Field: "a", Code: "too_long", Text: "It is cut."}
+	_, _, err := r.PutSchemaIssues(r.ctx, key, records.SchemaVerdict{MappingVersion: 1, SchemaVersion: 1})
+	require.ErrorIs(t, err, records.ErrNotFound, "nothing was read")
+	for _, s := range []records.Schema{fieldsOf("a", "b"), fieldsOf("a")} {
+		_, _, err := r.PutSchema(r.ctx, key, s, time.Hour, mappings.DiffSchemas)
+		require.NoError(t, err)
+	}
+	for _, old := range []records.SchemaVerdict{{MappingVersion: 1, SchemaVersion: 1}, {MappingVersion: 2, SchemaVersion: 2}} {
+		_, _, err := r.PutSchemaIssues(r.ctx, key, old)
+		require.ErrorIs(t, err, records.ErrConflict, "something else is in force by now")
+	}
 	put := func(issues ...records.SchemaIssue) (int, int) {
 		t.Helper()
 		opened, healed, err := r.PutSchemaIssues(r.ctx, key, records.SchemaVerdict{MappingVersion: 1, SchemaVersion: 2, Issues: issues})
