@@ -1,0 +1,220 @@
+package salesforce
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/textproto"
+	"path"
+	"strings"
+
+	"github.com/callsync/callsync/connectors"
+)
+
+// UploadRecording implements connectors.RecordingUploader: the recording becomes a file on the Task, and thereby stands among
+// its files. The file's title has a mark of the key, and the Task's files are looked through for it first, so that
+// repetitions leave one.
+func (s *session) UploadRecording(ctx context.Context, u connectors.RecordingUpload) (connectors.Written, error) {
+	if u.Size > maxUpload || u.Size <= 0 {
+		return connectors.Written{}, &connectors.Error{Class: connectors.Invalid, Public: "The recording is empty or larger than the files Salesforce takes (2 GB). The call has its link."}
+	}
+	title, name := fileName(u.Key, u.Name)
+	return s.fileOnce(ctx, u.CallID, title, newFile{title: title, name: name, kind: u.ContentType, size: u.Size, open: u.Open})
+}
+
+// WriteTranscription implements connectors.TranscriptionWriter: a text file on the Task; a change is a new version of it.
+func (s *session) WriteTranscription(ctx context.Context, w connectors.TranscriptionWrite) (connectors.Written, error) {
+	text := clean(w.Text)
+	if strings.TrimSpace(text) == "" {
+		return connectors.Written{}, &connectors.Error{Class: connectors.Invalid, Public: "There is no transcription to write."}
+	}
+	title, name := fileName(w.Key, "Transcription.txt")
+	f := newFile{title: title, name: name, kind: "text/plain; charset=utf-8", size: int64(len(text)),
+		open: func(context.Context) (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil }}
+	if w.RemoteID == "" {
+		return s.fileOnce(ctx, w.CallID, title, f)
+	}
+	r, err := s.byID(ctx, objVersion, w.RemoteID, "ContentDocumentId")
+	if err != nil {
+		return connectors.Written{}, err
+	}
+	f.document = r.text("ContentDocumentId")
+	id, err := s.upload(ctx, f)
+	if err != nil {
+		return connectors.Written{}, err
+	}
+	return connectors.Written{RemoteID: id, URL: s.recordURL(f.document)}, nil
+}
+
+// fileOnce adds a file to a Task that has none of this title.
+func (s *session) fileOnce(ctx context.Context, task, title string, f newFile) (connectors.Written, error) {
+	if !recordID.MatchString(task) {
+		return connectors.Written{}, &connectors.Error{Class: connectors.NotFound, Public: connectors.Sentence(connectors.NotFound, Label)}
+	}
+	// A query of these must name the record (object reference, ContentDocumentLink, Special Access Rules).
+	rows, err := s.selectRows(ctx, objVersion, "SELECT ContentDocumentId, ContentDocument.Title, ContentDocument.LatestPublishedVersionId FROM ContentDocumentLink WHERE LinkedEntityId = "+quote(task), false)
+	if err != nil {
+		return connectors.Written{}, err
+	}
+	for _, r := range rows {
+		document, _ := r["ContentDocument"].(map[string]any)
+		if d := values(document); d.text("Title") == title {
+			return connectors.Written{RemoteID: d.text("LatestPublishedVersionId"), URL: s.recordURL(r.text("ContentDocumentId"))}, nil
+		}
+	}
+	f.task = task
+	id, err := s.upload(ctx, f)
+	if err != nil {
+		return connectors.Written{}, err
+	}
+	return connectors.Written{RemoteID: id, URL: s.recordURL(id), Created: true}, nil
+}
+
+// fileName is a file's title with a mark of the key, and its name with the extension by which Salesforce knows its kind.
+func fileName(key, name string) (title, file string) {
+	base := path.Base("/" + strings.ReplaceAll(name, "\\", "/"))
+	ext := path.Ext(base)
+	base = strings.Trim(clean(strings.TrimSuffix(base, ext)), "/ ")
+	if base == "" {
+		base = "Recording"
+	}
+	ext = strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return -1
+	}, strings.ToLower(ext))
+	if ext == "" || len(ext) > 5 {
+		ext = "mp3"
+	}
+	sum := sha256.Sum256([]byte(key))
+	title = cut(base, 150) + "-" + hex.EncodeToString(sum[:6])
+	return title, title + "." + ext
+}
+
+// newFile is a file to upload: to a Task, or as a new version of a document.
+type newFile struct {
+	title, name, kind string
+	task, document    string
+	size              int64
+	open              func(context.Context) (io.ReadCloser, error)
+}
+
+// upload streams a file in a multipart body (REST guide, Insert or Update Blob Data). What is around the file is made
+// beforehand, so that its length is known and nothing is held.
+func (s *session) upload(ctx context.Context, f newFile) (string, error) {
+	q := request{method: http.MethodPost, name: "upload of a file", object: objVersion, path: s.rows(objVersion)}
+	if err := s.usage.spent(s.now(), s.reserve); err != nil {
+		return "", err
+	}
+	head, tail, contentType, err := form(f)
+	if err != nil {
+		return "", &connectors.Error{Class: connectors.Invalid, Public: connectors.Sentence(connectors.Invalid, Label), Err: err}
+	}
+	var opened []io.Closer
+	defer func() {
+		for _, c := range opened {
+			c.Close()
+		}
+	}()
+	var source error
+	body := func() (io.ReadCloser, error) {
+		stream, err := f.open(ctx)
+		if err != nil {
+			source = err
+			return nil, err
+		}
+		opened = append(opened, stream)
+		return io.NopCloser(io.MultiReader(bytes.NewReader(head), stream, bytes.NewReader(tail))), nil
+	}
+	first, err := body()
+	if err != nil {
+		return "", connectors.NotSent(err)
+	}
+	ctx = connectors.WithRate(ctx, connectors.RateUpload, 1)
+	r, err := http.NewRequestWithContext(ctx, q.method, s.uploads.BaseURL+q.path, first)
+	if err != nil {
+		return "", &connectors.Error{Class: connectors.Invalid, Public: connectors.Sentence(connectors.Invalid, Label), Err: fmt.Errorf("salesforce %s: make the request", q.name)}
+	}
+	// The body can be had again, so that a session which has ended meanwhile costs a refresh and not the attempt.
+	r.GetBody = body
+	r.ContentLength = int64(len(head)) + f.size + int64(len(tail))
+	r.Header.Set("Content-Type", contentType)
+	r.Header.Set("Accept", "application/json")
+	r.Header.Set("User-Agent", "callsync")
+	resp, err := s.uploads.GetClient().Do(r)
+	if source != nil {
+		return "", connectors.AsError(source)
+	}
+	if err != nil {
+		return "", noAnswer(q, err)
+	}
+	defer resp.Body.Close()
+	s.usage.read(s.now(), resp.Header)
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	if err != nil {
+		return "", noAnswer(q, err)
+	}
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		return "", s.refusal(q, resp.StatusCode, resp.Header, answer)
+	}
+	var out saved
+	if json.Unmarshal(answer, &out) != nil || !recordID.MatchString(out.ID) {
+		return "", unreadable(q, resp.StatusCode)
+	}
+	return out.ID, nil
+}
+
+// form makes what stands before and after the file in a multipart body: first the fields, then the file as VersionData.
+func form(f newFile) (head, tail []byte, contentType string, err error) {
+	fields := values{"Title": f.title, "PathOnClient": f.name}
+	if f.document != "" {
+		fields["ContentDocumentId"] = f.document
+	} else {
+		fields["FirstPublishLocationId"] = f.task
+	}
+	text, err := json.Marshal(fields)
+	if err != nil {
+		return nil, nil, "", fmt.Errorf("salesforce: encode the fields of a file: %w", err)
+	}
+	var b bytes.Buffer
+	w := multipart.NewWriter(&b)
+	part := func(disposition, kind string, content []byte) error {
+		h := textproto.MIMEHeader{}
+		h.Set("Content-Disposition", disposition)
+		h.Set("Content-Type", kind)
+		p, err := w.CreatePart(h)
+		if err == nil {
+			_, err = p.Write(content)
+		}
+		return err
+	}
+	if err := part(`form-data; name="entity_content"`, "application/json", text); err != nil {
+		return nil, nil, "", err
+	}
+	kind := f.kind
+	if strings.ContainsAny(kind, "\r\n") || kind == "" {
+		kind = "application/octet-stream"
+	}
+	quoted := strings.Map(func(r rune) rune {
+		if r == '"' || r == '\\' || r < ' ' {
+			return '_'
+		}
+		return r
+	}, f.name)
+	if err := part(`form-data; name="VersionData"; filename="`+quoted+`"`, kind, nil); err != nil {
+		return nil, nil, "", err
+	}
+	head = bytes.Clone(b.Bytes())
+	b.Reset()
+	if err := w.Close(); err != nil {
+		return nil, nil, "", err
+	}
+	return head, b.Bytes(), w.FormDataContentType(), nil
+}
