@@ -118,7 +118,7 @@ func (db *DB) applyOnce(ctx context.Context, limit int, receipt string, how reco
 		if err != nil {
 			return err
 		}
-		a = &application{tx: tx, how: how, claimed: ids, receipts: receipts}
+		a = &application{tx: tx, sealer: db.sealer, how: how, claimed: ids, receipts: receipts}
 		if err := a.run(ctx); err != nil {
 			return err
 		}
@@ -143,6 +143,7 @@ func (db *DB) applyOnce(ctx context.Context, limit int, receipt string, how reco
 // application is the work of one transaction.
 type application struct {
 	tx       pgx.Tx
+	sealer   Sealer
 	how      records.Applier
 	claimed  []string
 	receipts []records.Receipt
@@ -463,6 +464,13 @@ func (a *application) write(ctx context.Context) error {
 	batch := &pgx.Batch{}
 	if err := queueCalls(batch, a.rows); err != nil {
 		return fmt.Errorf("%w: %w", errFold, err)
+	}
+	heard := slices.DeleteFunc(slices.Clone(a.rows), func(r callRow) bool {
+		old := a.before[r.Call.ID]
+		return old != nil && sameRecordings(old.Call.Recordings, r.Call.Recordings)
+	})
+	if err := queueRecordings(batch, a.sealer, heard); err != nil {
+		return err
 	}
 	a.queueOthers(batch)
 	a.queueResults(batch)

@@ -13,7 +13,7 @@ import (
 )
 
 const connectionColumns = `id, workspace_id, connector, name, config, mode, coalesce(policy, ''), window_seconds,
-	match_policy, status, status_reason, coalesce(idempotency, ''), report, verified_at, created_at, updated_at`
+	match_policy, status, status_reason, coalesce(idempotency, ''), report, verified_at, created_at, updated_at, recordings`
 
 // CreateConnection stores a connection whose ID the caller has made; its secrets are kept sealed. Empty members mean
 // mode live and status active. Errors:
@@ -25,11 +25,12 @@ func (db *DB) CreateConnection(ctx context.Context, c records.Connection) error 
 	}
 	_, err = db.pool.Exec(ctx, `
 		insert into connections (id, workspace_id, connector, name, config, secrets, mode, policy, window_seconds,
-			match_policy, status, status_reason, idempotency, report, verified_at, created_at, updated_at)
-		values ($1, $2, $3, $4, $5, $6, $7, nullif($8, ''), $9, $10, $11, $12, nullif($13, ''), $14, $15, $16, $16)`,
+			match_policy, status, status_reason, idempotency, report, verified_at, created_at, updated_at, recordings)
+		values ($1, $2, $3, $4, $5, $6, $7, nullif($8, ''), $9, $10, $11, $12, nullif($13, ''), $14, $15, $16, $16, $17)`,
 		c.ID, c.WorkspaceID, c.Connector, c.Name, orEmpty(c.Config), secrets, cmp.Or(c.Mode, "live"), c.Policy, windowSeconds(c.Window),
 		c.Match, cmp.Or(c.Status, records.ConnectionActive), c.StatusReason,
-		c.Idempotency, c.Report, timeOrNull(c.VerifiedAt), orNow(c.CreatedAt))
+		c.Idempotency, c.Report, timeOrNull(c.VerifiedAt), orNow(c.CreatedAt),
+		cmp.Or(c.Recordings, records.ShareLink))
 	return settingsError("create a connection", err)
 }
 
@@ -68,10 +69,10 @@ func (db *DB) UpdateConnection(ctx context.Context, c records.Connection) error 
 	}
 	tag, err := db.pool.Exec(ctx, `
 		update connections set name = $3, config = $4, secrets = $5, mode = $6, policy = nullif($7, ''), window_seconds = $8,
-			match_policy = $9, updated_at = now()
+			match_policy = $9, recordings = $10, updated_at = now()
 		where workspace_id = $1 and id = $2 and deleted_at is null`,
 		c.WorkspaceID, c.ID, c.Name, orEmpty(c.Config), secrets, c.Mode, c.Policy, windowSeconds(c.Window),
-		c.Match)
+		c.Match, cmp.Or(c.Recordings, records.ShareLink))
 	return oneRow("update a connection", tag, err)
 }
 
@@ -109,7 +110,7 @@ func (db *DB) scanConnection(row pgx.CollectableRow) (records.Connection, error)
 	var secrets []byte
 	err := row.Scan(&c.ID, &c.WorkspaceID, &c.Connector, &c.Name, &c.Config, &c.Mode, &c.Policy, &window,
 		&c.Match, &c.Status, &c.StatusReason, &c.Idempotency, &c.Report, &verified, &c.CreatedAt, &c.UpdatedAt,
-		&secrets)
+		&c.Recordings, &secrets)
 	if err != nil {
 		return c, err
 	}

@@ -55,7 +55,7 @@ func (db *DB) leaseLane(ctx context.Context, workspaceID, kind, callID, connecti
 		select c.state, c.revision, c.complete, coalesce(c.window_base, '0001-01-01 00:00:00+00'), c.changed_at, c.settled_revision,
 			s.name, coalesce(rs.version, 0), coalesce(rk.version, 0),
 			s.default_country, s.time_zone,
-			k.connector, k.name, k.config, k.mode, k.match_policy, k.status, k.status_reason,
+			k.connector, k.name, k.config, k.mode, k.match_policy, k.recordings, k.status, k.status_reason,
 			coalesce(k.idempotency, ''), k.updated_at, k.deleted_at is not null,
 			exists (select 1 from own_numbers o where o.workspace_id = c.workspace_id and o.number = c.customer_number)
 				or exists (select 1 from learned_numbers l where l.workspace_id = c.workspace_id and l.number = c.customer_number and `+learnedCounts+`),
@@ -98,7 +98,7 @@ func (db *DB) leaseLane(ctx context.Context, workspaceID, kind, callID, connecti
 	err := row.Scan(&state, &revision, &lane.Call.Complete, &lane.Call.WindowBase, &lane.Call.ChangedAt, &lane.Call.SettledRevision,
 		&lane.SourceName, &lane.SourceRules, &lane.ConnectionRules,
 		&lane.DefaultCountry, &lane.TimeZone,
-		&k.Connector, &k.Name, &config, &k.Mode, &k.Match, &k.Status, &k.StatusReason,
+		&k.Connector, &k.Name, &config, &k.Mode, &k.Match, &k.Recordings, &k.Status, &k.StatusReason,
 		&k.Idempotency, &k.UpdatedAt, &lane.Deleted,
 		&lane.OwnNumber, &lane.Drift, &lane.Choice, &lane.ChoiceObject, &lane.MappingVersion, &lane.ContactMappingVersion, &leased,
 		&id, &dState, &dRevision, &remoteID, &remoteURL, &version, &written, &steps, &warns, &attempt,

@@ -311,6 +311,9 @@ func queueMerge(batch *pgx.Batch, m merge) {
 	batch.Queue(`update call_aliases set call_id = $2 where call_id = $1`, m.loser, m.winner)
 	batch.Queue(`update events set record_id = $2 where record_id = $1 and record_kind = 'call'`, m.loser, m.winner)
 	batch.Queue(`update receipt_results set record_id = $2 where record_id = $1 and record_kind = 'call'`, m.loser, m.winner)
+	batch.Queue(`
+		update recordings r set call_id = $2::uuid where call_id = $1::uuid
+			and not exists (select from recordings w where w.call_id = $2::uuid and w.key = r.key)`, m.loser, m.winner)
 	batch.Queue(`select 1 from deliveries where record_id in ($1, $2) and object = 'call' order by id for update`, m.loser, m.winner)
 	batch.Queue(`
 		delete from deliveries w using deliveries l

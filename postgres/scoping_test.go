@@ -47,6 +47,8 @@ var unscopedByDesign = map[string]string{
 
 	"clock.go:FreshSourceClocks": "a watch over all sources; what it finds goes into the log",
 
+	"recordings_work.go":                 "recordings are copied, given up and told of across workspaces; a link's hash leads to its workspace",
+	"recordings.go:queueRecordings":      "recordings of calls that the relay has applied; each row's source must be its workspace's",
 	"rematch.go":                         "numbers to look up are claimed across workspaces",
 	"schemas.go:ClaimSchemas":            "schemas are read across workspaces",
 	"schema_issues.go:ClaimDrained":      "what was on hold for a healed issue is claimed across workspaces",

@@ -47,13 +47,14 @@ func (r *settingsRig) newSource() records.Source {
 		ID: newID(), WorkspaceID: r.ws, Provider: "callrail", Name: "Main line", TimeZone: "America/New_York", DefaultCountry: "US",
 		Window: 20 * time.Minute, Quiet: 5 * time.Second, Stale: 4 * time.Hour, Policy: "complete",
 		Config: map[string]string{"company": "1"}, Secrets: map[string]string{"signing_key": "hunter2"}, Token: secretbox.NewToken(),
+		Recordings: records.SourceRecordings{Policy: records.RecordingsArchive, Hosts: []string{"files.example.com"}, Days: 30, SignIn: true},
 	}
 }
 
 func (r *settingsRig) newConnection() records.Connection {
 	return records.Connection{
 		ID: newID(), WorkspaceID: r.ws, Connector: "hubspot", Name: "HubSpot", Config: map[string]string{"base_url": "https://api.hubapi.com"},
-		Secrets: map[string]string{"token": "pat-hunter2"},
+		Secrets: map[string]string{"token": "pat-hunter2"}, Recordings: records.ShareUpload,
 	}
 }
 

@@ -7,12 +7,14 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/callsync/callsync/records"
 )
 
 const sourceColumns = `id, workspace_id, provider, name, time_zone, default_country, window_seconds, quiet_seconds,
-	stale_seconds, policy, config, secrets, token_sealed, connections, created_at, updated_at`
+	stale_seconds, policy, config, secrets, token_sealed, connections, created_at, updated_at,
+	recordings, recording_hosts, coalesce(recording_days, 0), recording_sign_in`
 
 // CreateSource stores a source whose ID and Token the caller has made. The token is kept as a hash, by which hooks are
 // looked up, and sealed, so that the hook URLs can be shown again; the secrets are kept sealed. Errors:
@@ -28,10 +30,12 @@ func (db *DB) CreateSource(ctx context.Context, s records.Source) error {
 	}
 	_, err = db.pool.Exec(ctx, `
 		insert into sources (id, workspace_id, provider, name, time_zone, default_country, window_seconds, quiet_seconds,
-			stale_seconds, policy, config, secrets, token_hash, token_sealed, connections, created_at, updated_at)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16)`,
+			stale_seconds, policy, config, secrets, token_hash, token_sealed, connections, created_at, updated_at,
+			recordings, recording_hosts, recording_days, recording_sign_in)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16, $17, $18, nullif($19, 0), $20)`,
 		s.ID, s.WorkspaceID, s.Provider, s.Name, s.TimeZone, s.DefaultCountry, seconds(s.Window), seconds(s.Quiet),
-		seconds(s.Stale), s.Policy, orEmpty(s.Config), secrets, tokenHash(s.Token), token, s.Connections, orNow(s.CreatedAt))
+		seconds(s.Stale), s.Policy, orEmpty(s.Config), secrets, tokenHash(s.Token), token, s.Connections, orNow(s.CreatedAt),
+		recordingsOr(s.Recordings.Policy), hostsOf(s.Recordings), s.Recordings.Days, s.Recordings.SignIn)
 	return settingsError("create a source", err)
 }
 
@@ -68,12 +72,22 @@ func (db *DB) UpdateSource(ctx context.Context, s records.Source) error {
 	if err != nil {
 		return fmt.Errorf("update a source: %w", err)
 	}
-	tag, err := db.pool.Exec(ctx, resetClock+`
-		update sources set name = $3, time_zone = $4, default_country = $5, window_seconds = $6, quiet_seconds = $7,
-			stale_seconds = $8, policy = $9, config = $10, secrets = $11, connections = $12, updated_at = now()
-		where workspace_id = $1 and id = $2 and deleted_at is null`,
-		s.WorkspaceID, s.ID, s.Name, s.TimeZone, s.DefaultCountry, seconds(s.Window), seconds(s.Quiet),
-		seconds(s.Stale), s.Policy, orEmpty(s.Config), secrets, s.Connections)
+	var tag pgconn.CommandTag
+	err = pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
+		var err error
+		tag, err = tx.Exec(ctx, resetClock+`
+			update sources set name = $3, time_zone = $4, default_country = $5, window_seconds = $6, quiet_seconds = $7,
+				stale_seconds = $8, policy = $9, config = $10, secrets = $11, connections = $12, updated_at = now(),
+				recordings = $13, recording_hosts = $14, recording_days = nullif($15, 0), recording_sign_in = $16
+			where workspace_id = $1 and id = $2 and deleted_at is null`,
+			s.WorkspaceID, s.ID, s.Name, s.TimeZone, s.DefaultCountry, seconds(s.Window), seconds(s.Quiet),
+			seconds(s.Stale), s.Policy, orEmpty(s.Config), secrets, s.Connections,
+			recordingsOr(s.Recordings.Policy), hostsOf(s.Recordings), s.Recordings.Days, s.Recordings.SignIn)
+		if err == nil {
+			_, err = tx.Exec(ctx, retryRecordings, s.WorkspaceID, s.ID)
+		}
+		return err
+	})
 	return oneRow("update a source", tag, err)
 }
 
@@ -105,7 +119,8 @@ func (db *DB) scanSource(row pgx.CollectableRow) (records.Source, error) {
 	var window, quiet, stale int64
 	var secrets, token []byte
 	err := row.Scan(&s.ID, &s.WorkspaceID, &s.Provider, &s.Name, &s.TimeZone, &s.DefaultCountry, &window, &quiet,
-		&stale, &s.Policy, &s.Config, &secrets, &token, &s.Connections, &s.CreatedAt, &s.UpdatedAt)
+		&stale, &s.Policy, &s.Config, &secrets, &token, &s.Connections, &s.CreatedAt, &s.UpdatedAt,
+		&s.Recordings.Policy, &s.Recordings.Hosts, &s.Recordings.Days, &s.Recordings.SignIn)
 	if err != nil {
 		return s, err
 	}
@@ -148,6 +163,14 @@ func (db *DB) openSecrets(sealed []byte, context string) (map[string]string, err
 		return nil, fmt.Errorf("secrets of %s cannot be read", context)
 	}
 	return out, nil
+}
+
+// hostsOf are the hosts of a source as they are stored.
+func hostsOf(r records.SourceRecordings) []string {
+	if r.Hosts == nil {
+		return []string{}
+	}
+	return r.Hosts
 }
 
 func seconds(d time.Duration) int64 { return int64(d / time.Second) }

@@ -53,6 +53,7 @@ type Source struct {
 	Token string
 	// Connections it feeds; nil means all of its workspace.
 	Connections []string
+	Recordings  SourceRecordings
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
 }
@@ -69,6 +70,7 @@ type Connection struct {
 	Policy       string         // empty: the source's
 	Window       *time.Duration // nil: the source's
 	Match        Match
+	Recordings   string // one of the Share... words; empty means ShareLink
 	Status       string
 	StatusReason string
 	Idempotency  string

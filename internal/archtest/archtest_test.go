@@ -45,6 +45,7 @@ var rules = []rule{
 	{of: "activities/*", may: []string{"connectors", "records", "internal/httpx"}},
 	{of: "workflows", may: []string{"activities", "records"}},
 	{of: "ingest", may: []string{"call", "telephony", "workflows", "records", "internal/httpx"}},
+	{of: "recordings", may: []string{"call", "telephony", "records", "internal/httpx", "internal/blobstore", "internal/secretbox"}},
 	{of: "postgres", may: []string{"call", "mappings", "records", "internal/secretbox"}},
 	{of: "admin", may: []string{"call", "connectors", "telephony", "mappings", "records", "internal/httpx", "internal/secretbox", "internal/telemetry"}},
 	{of: "admin/*", may: []string{"admin", "call", "connectors", "telephony", "mappings", "records", "internal/httpx", "internal/secretbox", "internal/telemetry"}},
@@ -71,6 +72,7 @@ var owners = []struct {
 	{"go.temporal.io/server", nil, "the server lives in the nested module devstack/temporal, so that the product stays small"},
 	{"go.temporal.io", []string{"workflows", "activities", "internal/temporalx", "cmd/*", "devstack", "devstack/*"}, "only they know Temporal"},
 	{"github.com/jackc/pgx", []string{"postgres", "internal/config", "internal/pglocal", "internal/pgtest", "cmd/*", "devstack", "devstack/*"}, "only they know PostgreSQL"},
+	{"github.com/minio", []string{"internal/blobstore"}, "only it knows S3"},
 	{"github.com/danielgtaylor/huma", []string{"admin", "admin/*", "cmd/*"}, "only they serve the API"},
 	{"github.com/chromedp", []string{"devstack", "devstack/*"}, "browsers are for tests"},
 }
