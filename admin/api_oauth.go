@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/callsync/callsync/connectors"
@@ -122,7 +123,11 @@ func (h *Handler) finishGrant(w http.ResponseWriter, r *http.Request) error {
 	if q.Get("error") != "" || q.Get("code") == "" {
 		return problem(http.StatusBadRequest, connector.Info().Label+" did not grant access: you declined, or its app is not set up for this address ("+h.callbackURL()+"). Nothing was changed.")
 	}
-	learnt, err := h.Grants.Finish(ctx, connector, c, h.callbackURL(), q.Get("code"), request.Verifier)
+	told, c2, err := readConsent(connector, c, q)
+	var learnt map[string]string
+	if err == nil {
+		learnt, err = h.Grants.Finish(ctx, connector, c2, h.callbackURL(), q.Get("code"), request.Verifier)
+	}
 	if e := (*connectors.Error)(nil); errors.As(err, &e) {
 		h.Log.WarnContext(ctx, "a grant failed", "connection", c.ID, "class", e.Class, "err", err)
 		return problem(http.StatusBadGateway, e.Public)
@@ -130,11 +135,33 @@ func (h *Handler) finishGrant(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := h.connected(context.WithoutCancel(ctx), who, c, learnt); err != nil {
+	maps.Copy(told, learnt)
+	if err := h.connected(context.WithoutCancel(ctx), who, c, told); err != nil {
 		return err
 	}
 	http.Redirect(w, r, "/connections?done=connected#"+c.ID, http.StatusSeeOther)
 	return nil
+}
+
+// readConsent is what the consent page has said of the account beside the code, and the connection as it is with that.
+func readConsent(connector connectors.Connector, c records.Connection, q url.Values) (map[string]string, records.Connection, error) {
+	told := map[string]string{}
+	reader, ok := connector.(connectors.ConsentReader)
+	if !ok {
+		return told, c, nil
+	}
+	settings, err := reader.ReadConsent(connectors.Settings{ConnectionID: c.ID, Config: c.Config, Secrets: c.Secrets}, q)
+	if err != nil || len(settings) == 0 {
+		return told, c, err
+	}
+	maps.Copy(told, settings)
+	config := maps.Clone(c.Config)
+	if config == nil {
+		config = map[string]string{}
+	}
+	maps.Copy(config, settings)
+	c.Config = config
+	return told, c, nil
 }
 
 // connected stores what the CRM said of the account and lets a revoked connection go on. What it names must be allowed

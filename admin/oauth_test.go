@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -22,16 +23,27 @@ type consentCRM struct{ tokenURL string }
 
 func (c consentCRM) Info() connectors.Info {
 	return connectors.Info{ID: "consent", Label: "Consent CRM", Idempotency: connectors.KeyedUpsert, Fields: []connectors.Field{
-		{Name: "base_url", Label: "API address"}, {Name: "client_id", Label: "Client id"}, {Name: "client_secret", Label: "Client secret", Secret: true}}}
+		{Name: "base_url", Label: "API address"}, {Name: "region", Label: "Region"}, {Name: "client_id", Label: "Client id"}, {Name: "client_secret", Label: "Client secret", Secret: true}}}
 }
 
 func (c consentCRM) OAuth(s connectors.Settings) (connectors.OAuth, bool, error) {
-	return connectors.OAuth{Grant: connectors.AuthorizationCode, AuthURL: "https://crm.example/consent", TokenURL: c.tokenURL, PKCE: true,
+	return connectors.OAuth{Grant: connectors.AuthorizationCode, AuthURL: "https://crm.example/consent", TokenURL: c.tokenURL + "/" + s.Config["region"], PKCE: true,
 		ClientID: s.Config["client_id"], ClientSecret: s.Secrets["client_secret"],
 		Learn: func(answer map[string]any) map[string]string {
 			domain, _ := answer["api_domain"].(string)
 			return map[string]string{"base_url": domain}
 		}}, s.Config["client_id"] != "", nil
+}
+
+// ReadConsent lets the way back say where the account is, once an admin has switched that on.
+func (c consentCRM) ReadConsent(s connectors.Settings, q url.Values) (map[string]string, error) {
+	switch q.Get("location") {
+	case "":
+		return nil, nil
+	case "mars":
+		return nil, &connectors.Error{Class: connectors.Invalid, Public: "There is no data centre on Mars."}
+	}
+	return map[string]string{"region": q.Get("location")}, nil
 }
 
 func (c consentCRM) Open(s connectors.Settings) (connectors.Session, error) {
@@ -51,12 +63,15 @@ type consentFixture struct {
 	*fixture
 	conn   string
 	domain string
+	// path is where a token was asked for last.
+	path string
 }
 
 func newConsentFixture(t *testing.T) *consentFixture {
 	c := &consentFixture{domain: "https://acme.crm.example"}
 	vendor := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
+		c.path = strings.TrimSuffix(r.URL.Path, "/")
 		if r.FormValue("code") != "good" || r.FormValue("code_verifier") == "" || r.FormValue("client_secret") != "hunter2" {
 			w.WriteHeader(400)
 			_, _ = w.Write([]byte(`{"error":"invalid_grant","error_description":"hunter2"}`))
@@ -107,6 +122,13 @@ func TestConnectByConsent(t *testing.T) {
 	require.Equal(t, "active", now.JSON["status"])
 	require.Equal(t, "https://acme.crm.example", now.JSON["config"].(map[string]any)["base_url"])
 	require.NotContains(t, now.Raw, "hunter2")
+
+	// What comes back beside the code counts for its exchange, and is kept.
+	require.Equal(t, 502, c.callback(noFollow, "code=good&location=mars&state="+c.start()).Status)
+	require.Empty(t, c.path)
+	require.Equal(t, 303, c.callback(noFollow, "code=good&location=eu&state="+c.start()).Status)
+	require.Equal(t, "/eu", c.path)
+	require.Equal(t, "eu", c.must(200, "GET", "/connections/"+c.conn, "").JSON["config"].(map[string]any)["region"])
 
 	// What the answer names is checked like what an admin types; and what an admin has typed stays.
 	c.domain = "https://10.0.0.1"

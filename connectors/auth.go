@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 )
 
 // Tokens are the access tokens of a connection that was connected by OAuth. Several sessions and workers share them.
@@ -19,6 +20,14 @@ type Authorizer interface {
 	// OAuth returns the flow of a connection with these settings; an *Error of class Invalid where a setting is missing.
 	// ok is false where these settings use another kind of credential.
 	OAuth(Settings) (flow OAuth, ok bool, err error)
+}
+
+// ConsentReader is implemented by Authorizers whose vendor sends more back from its consent page than a code: where the
+// account is, which the token's endpoint depends on.
+type ConsentReader interface {
+	// ReadConsent returns settings of the connection that the query of the redirect holds. They count for the exchange of the
+	// code and are kept like those of Learn. Errors are *Error.
+	ReadConsent(set Settings, query url.Values) (map[string]string, error)
 }
 
 // Grant is how an access token is had (RFC 6749).

@@ -5,7 +5,9 @@ import (
 	"github.com/callsync/callsync/connectors/espocrm"
 	"github.com/callsync/callsync/connectors/hubspot"
 	"github.com/callsync/callsync/connectors/pipedrive"
+	"github.com/callsync/callsync/connectors/salesforce"
 	"github.com/callsync/callsync/connectors/webhook"
+	"github.com/callsync/callsync/connectors/zoho"
 	"github.com/callsync/callsync/telephony"
 	"github.com/callsync/callsync/telephony/callerdesk"
 	"github.com/callsync/callsync/telephony/callrail"
@@ -33,6 +35,8 @@ func crms() connectors.Registry {
 		espocrm.New(),
 		hubspot.New(),
 		pipedrive.New(),
+		salesforce.New(),
 		webhook.New(),
+		zoho.New(),
 	)
 }
