@@ -166,8 +166,8 @@ const recordingDays = `case when s.recordings = 'link' then least(7, coalesce(s.
 // know yet that it is not theirs to write any more.
 func (db *DB) DoomedBlobs(ctx context.Context, limit int, after, wait time.Duration) ([]string, error) {
 	rows, _ := db.pool.Query(ctx, `
-		update recording_blobs b set doomed_at = now() - $2 + $3
-		from (select key from recording_blobs where doomed_at <= now() - $2 order by doomed_at limit $1 for update skip locked) d
+		update recording_blobs b set doomed_at = now() - $2::interval + $3::interval
+		from (select key from recording_blobs where doomed_at <= now() - $2::interval order by doomed_at limit $1 for update skip locked) d
 		where b.key = d.key returning b.key`, limit, after, wait)
 	keys, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	return keys, settingsError("find files to delete", err)

@@ -49,7 +49,9 @@ func typeOf(head []byte, sent, announced string) (contentType string, ok bool) {
 }
 
 func typeOfBytes(head []byte) string {
-	at := func(offset int, s string) bool { return len(head) >= offset && bytes.HasPrefix(head[offset:], []byte(s)) }
+	at := func(offset int, s string) bool {
+		return len(head) >= offset && bytes.HasPrefix(head[offset:], []byte(s))
+	}
 	switch {
 	case at(0, "RIFF") && at(8, "WAVE"), at(0, "RF64") && at(8, "WAVE"):
 		return "audio/wav"
