@@ -61,6 +61,10 @@ func (d *dying) MarkSending(ctx context.Context, workspaceID, deliveryID, token 
 	return diesDoing(d, func() error { return d.Store.MarkSending(ctx, workspaceID, deliveryID, token) })
 }
 
+func (d *dying) MarkWriting(ctx context.Context, workspaceID, deliveryID, token string, sent map[string][]any, create bool) error {
+	return diesDoing(d, func() error { return d.Store.MarkWriting(ctx, workspaceID, deliveryID, token, sent, create) })
+}
+
 func (d *dying) SaveRemote(ctx context.Context, workspaceID, deliveryID, token, remoteID, remoteURL string) error {
 	return diesDoing(d, func() error { return d.Store.SaveRemote(ctx, workspaceID, deliveryID, token, remoteID, remoteURL) })
 }

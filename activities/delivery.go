@@ -14,6 +14,7 @@ import (
 	"github.com/callsync/callsync/activities/budget"
 	"github.com/callsync/callsync/activities/grants"
 	"github.com/callsync/callsync/connectors"
+	"github.com/callsync/callsync/mappings"
 	"github.com/callsync/callsync/records"
 )
 
@@ -96,7 +97,11 @@ type attempt struct {
 	remoteID, remoteURL string
 	// sending tells that a create is on its way whose outcome is not recorded, sent that one was sent at all.
 	sending, sent bool
-	written       map[string]any
+	// written is what was written where that is not the outcome of a merge.
+	written map[string]any
+	// applied is the mapping that made the fields, merged what was written and kept of them.
+	applied *mappings.Program
+	merged  mappings.Merged
 	// version is that of the connection's settings with which the session was opened.
 	version time.Time
 	// would is the contact that shadow mode has not made, shadowed what it has to show.
@@ -343,12 +348,14 @@ func (d *attempt) fail(ctx context.Context, err error) (DeliverResult, error) {
 
 // result is what every end of the attempt records.
 func (d *attempt) result() records.LaneResult {
-	return records.LaneResult{
+	r := records.LaneResult{
 		Kind: d.in.Kind, WorkspaceID: d.in.WorkspaceID, DeliveryID: d.lane.Delivery.ID, CallID: d.in.CallID, Lease: d.lane.Lease,
 		RemoteID: orElse(d.remoteID, d.lane.Delivery.RemoteID), RemoteURL: orElse(d.remoteURL, d.lane.Delivery.RemoteURL),
 		MappingVersion: d.lane.Delivery.MappingVersion, Open: d.outcomeOpen(),
-		Written: d.written, Shadow: d.shadowed, Steps: d.steps, Duration: time.Since(d.began),
+		Shadow: d.shadowed, Steps: d.steps, Duration: time.Since(d.began),
 	}
+	d.keepFields(&r)
+	return r
 }
 
 // tries is which attempt of Temporal's this is, and for how long it has been going on.

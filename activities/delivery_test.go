@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"sync"
 	"testing"
@@ -61,6 +62,7 @@ type crm struct {
 	owners   map[string]string
 	writes   []map[string]any
 	searches int
+	reads    int
 	// fault is asked before ("") and after ("committed") each write.
 	fault func(what, when string) error
 	slow  time.Duration
@@ -176,10 +178,11 @@ func (c *crm) LinkCall(_ context.Context, id string, to connectors.Ref) error {
 func (c *crm) ReadCall(_ context.Context, id string, _ []string) (map[string]any, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.reads++
 	if _, ok := c.calls[id]; !ok {
 		return nil, &connectors.Error{Class: connectors.NotFound, Public: "gone"}
 	}
-	return c.calls[id], nil
+	return maps.Clone(c.calls[id]), nil
 }
 
 func (c *crm) FindOwner(_ context.Context, email string) (connectors.Owner, bool, error) {

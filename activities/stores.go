@@ -20,6 +20,10 @@ type Store interface {
 	// MarkSending commits that a create is about to be sent, before it is. From then on the outcome is open until
 	// something else is recorded. Errors: records.ErrLeaseLost.
 	MarkSending(ctx context.Context, workspaceID, deliveryID, token string) error
+	// MarkWriting commits what is about to be sent of a lane's record, by field, before it is: until it is settled
+	// (records.LaneResult) these values may be in the CRM. Of a create it does what MarkSending does, too. Errors:
+	// records.ErrLeaseLost.
+	MarkWriting(ctx context.Context, workspaceID, deliveryID, token string, sent map[string][]any, create bool) error
 	// SaveRemote commits the id of a record that was just created, also for an attempt that has lost its lease, unless
 	// the row knows better. Errors: records.ErrLeaseLost.
 	SaveRemote(ctx context.Context, workspaceID, deliveryID, token, remoteID, remoteURL string) error

@@ -27,7 +27,7 @@ func (d *attempt) fields(ctx context.Context, session connectors.Session, contac
 	if p == nil {
 		return map[string]any{"revision": d.lane.Call.Call.Revision}, nil, nil
 	}
-	d.lane.MappingVersion = version
+	d.lane.MappingVersion, d.applied = version, p
 	options, warning, err := d.dispositions(ctx, session)
 	if err != nil {
 		return nil, nil, err
@@ -76,11 +76,24 @@ func (d *attempt) write(ctx context.Context, session connectors.Session, fields 
 		}
 	}
 	w := connectors.CallWrite{Key: d.key(), RemoteID: orElse(d.remoteID, row.RemoteID), Call: d.lane.Call.Call}
+	merged, deleted, err := d.merge(ctx, session, fields, w.RemoteID)
+	if err != nil || deleted {
+		return deleted, nil, err
+	}
 	w.Fields = changed(fields, row.Written)
+	if merged != nil {
+		w.Fields = merged.Write
+		for _, warn := range merged.Warnings {
+			warnings = append(warnings, warn.Target+": "+warn.Text)
+		}
+	}
 	// Who asks for a delivery of what has no fields to compare wants it sent again.
 	again := d.in.Force && d.lane.MappingVersion == 0
 	if w.RemoteID != "" && len(w.Fields) == 0 && !again {
-		return false, nil, nil
+		if merged != nil {
+			d.merged = *merged
+		}
+		return false, warnings, nil
 	}
 	if w.RemoteID == "" || again {
 		w.Fields = withoutNil(fields, row.Written)
@@ -92,9 +105,11 @@ func (d *attempt) write(ctx context.Context, session connectors.Session, fields 
 		if party.ID != "" {
 			w.Links = []connectors.Ref{party}
 		}
-		if err := d.Store.MarkSending(ctx, d.in.WorkspaceID, row.ID, d.lane.Lease); err != nil {
-			return false, nil, fmt.Errorf("%w: mark the call: %w", errStore, err)
-		}
+	}
+	if err := d.sends(ctx, session, w.Fields, merged, w.RemoteID == ""); err != nil {
+		return false, nil, fmt.Errorf("%w: mark the call: %w", errStore, err)
+	}
+	if w.RemoteID == "" {
 		d.sending, d.sent = true, true
 	}
 	out, err := d.send(ctx, session, w)
@@ -121,7 +136,7 @@ func (d *attempt) write(ctx context.Context, session connectors.Session, fields 
 	}
 	d.sending = false
 	d.remoteID, d.remoteURL = orElse(out.RemoteID, w.RemoteID), out.URL
-	d.written = w.Fields
+	d.wrote(session, w.Fields, merged, out)
 	for _, ref := range out.Linked {
 		d.step(linkStep(ref), records.Step{ID: ref.ID, Object: ref.Object})
 	}
@@ -177,7 +192,7 @@ func (d *attempt) conflict(ctx context.Context, session connectors.Session, e *c
 // nothing is ever sent again blindly, except when a person who was told so asks for it.
 func (d *attempt) adopt(ctx context.Context, session connectors.Session) error {
 	if d.idempotency() == connectors.KeyedUpsert {
-		return nil
+		return d.lookFirst(ctx, session)
 	}
 	if err := d.waitForLookup(d.lane.Delivery.SendingSince); err != nil {
 		return err
@@ -203,6 +218,20 @@ func (d *attempt) adopt(ctx context.Context, session connectors.Session) error {
 			Public: fmt.Sprintf("A request to %s got no answer, and %s cannot say whether it made the record. Look there, then retry or skip.", d.label(), d.label())}
 	}
 	return nil
+}
+
+// lookFirst looks whether an upsert without an answer has made the call's record: then it is updated as any other, which
+// keeps what somebody has changed there meanwhile. Where it cannot be looked for, the upsert is repeated.
+func (d *attempt) lookFirst(ctx context.Context, session connectors.Session) error {
+	find, ok := d.finder(session)
+	if _, reads := session.(connectors.CallReader); !ok || !reads || d.kind() != connectors.ObjectCall {
+		return nil
+	}
+	id, found, err := find(ctx, d.key())
+	if err == nil && found {
+		d.remoteID = id
+	}
+	return err
 }
 
 // idempotency is what the connect test decided, or what this kind of CRM usually can where nobody has tested yet.

@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -65,7 +67,7 @@ func (db *DB) leaseLane(ctx context.Context, workspaceID, kind, callID, connecti
 			leased.id is not null,
 			d.id, d.state, d.revision, d.remote_id, d.remote_url, d.mapping_version, d.written, d.steps, d.warnings, d.attempt,
 			extract(epoch from greatest(d.lease_until, now()) - now())::float8, extract(epoch from now() - d.sending_since)::float8,
-			d.class, d.field, d.reason, d.detail, c.source_id
+			d.class, d.field, d.reason, d.detail, c.source_id, d.shown, d.sent, d.kept, d.overruled
 		from `+laneRecords(kind)+` c
 		left join rules rs on rs.workspace_id = c.workspace_id and rs.owner_id = c.source_id
 		left join rules rk on rk.workspace_id = c.workspace_id and rk.owner_id = $3
@@ -81,17 +83,18 @@ func (db *DB) leaseLane(ctx context.Context, workspaceID, kind, callID, connecti
 		workspaceID, callID, connectionID, token, lease, kind)
 
 	var (
-		lane                   records.Lane
-		state, config          []byte
-		leased                 bool
-		id, dState             *string
-		dRevision              *int64
-		remoteID, remoteURL    *string
-		version, attempt       *int
-		written, steps, warns  []byte
-		leaseLeft, sendingFor  *float64
-		class, field, why, det *string
-		sourceID               string
+		lane                    records.Lane
+		state, config           []byte
+		leased                  bool
+		id, dState              *string
+		dRevision               *int64
+		remoteID, remoteURL     *string
+		version, attempt        *int
+		written, steps, warns   []byte
+		leaseLeft, sendingFor   *float64
+		class, field, why, det  *string
+		sourceID                string
+		shown, sent, kept, over []byte
 	)
 	k := &lane.Connection
 	var revision int64
@@ -102,7 +105,7 @@ func (db *DB) leaseLane(ctx context.Context, workspaceID, kind, callID, connecti
 		&k.Idempotency, &k.UpdatedAt, &lane.Deleted,
 		&lane.OwnNumber, &lane.Drift, &lane.Choice, &lane.ChoiceObject, &lane.MappingVersion, &lane.ContactMappingVersion, &leased,
 		&id, &dState, &dRevision, &remoteID, &remoteURL, &version, &written, &steps, &warns, &attempt,
-		&leaseLeft, &sendingFor, &class, &field, &why, &det, &sourceID)
+		&leaseLeft, &sendingFor, &class, &field, &why, &det, &sourceID, &shown, &sent, &kept, &over)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return lane, records.ErrNotFound
 	}
@@ -129,7 +132,8 @@ func (db *DB) leaseLane(ctx context.Context, workspaceID, kind, callID, connecti
 	err = errors.Join(
 		laneState(&lane, kind, callID, sourceID, state, config, revision),
 		json.Unmarshal(written, &lane.Delivery.Written), json.Unmarshal(steps, &lane.Delivery.Steps),
-		json.Unmarshal(warns, &lane.Delivery.Warnings))
+		json.Unmarshal(warns, &lane.Delivery.Warnings), json.Unmarshal(shown, &lane.Delivery.Shown), json.Unmarshal(sent, &lane.Delivery.Sent),
+		json.Unmarshal(kept, &lane.Delivery.Kept), json.Unmarshal(over, &lane.Delivery.Overruled))
 	if err != nil {
 		return lane, fmt.Errorf("read a lane: %w", err)
 	}
@@ -167,10 +171,14 @@ func (db *DB) RenewLease(ctx context.Context, workspaceID, deliveryID, token str
 // MarkSending commits that a create is about to be sent. A call that was settled before is open again, and the sweeper's
 // to look after.
 func (db *DB) MarkSending(ctx context.Context, workspaceID, deliveryID, token string) error {
+	return db.markSending(ctx, workspaceID, deliveryID, token, []byte("{}"))
+}
+
+func (db *DB) markSending(ctx context.Context, workspaceID, deliveryID, token string, sent []byte) error {
 	var marked int
 	err := db.pool.QueryRow(ctx, `
 		with marked as (
-			update deliveries set state = 'sending', sending_since = now()
+			update deliveries set state = 'sending', sending_since = now(), sent = sent || $5::jsonb
 			where workspace_id = $1 and id = $2 and attempt_token = $3
 			returning record_id, object
 		), reopened_messages as (
@@ -183,7 +191,7 @@ func (db *DB) MarkSending(ctx context.Context, workspaceID, deliveryID, token st
 			update calls c set settled_revision = least(c.settled_revision, c.revision - 1), check_at = coalesce(c.check_at, now() + $4)
 			from marked where marked.object = 'call' and c.id = marked.record_id and (c.settled_revision >= c.revision or c.check_at is null)
 		)
-		select count(*) from marked`, workspaceID, deliveryID, token, checkAfter).Scan(&marked)
+		select count(*) from marked`, workspaceID, deliveryID, token, checkAfter, sent).Scan(&marked)
 	if err != nil {
 		return fmt.Errorf("mark a delivery as sending: %w", err)
 	}
@@ -191,6 +199,21 @@ func (db *DB) MarkSending(ctx context.Context, workspaceID, deliveryID, token st
 		return records.ErrLeaseLost
 	}
 	return nil
+}
+
+// MarkWriting commits what is about to be sent of a lane's record, by field, before it is; of a create it does what
+// MarkSending does, too.
+func (db *DB) MarkWriting(ctx context.Context, workspaceID, deliveryID, token string, sent map[string][]any, create bool) error {
+	data, err := storableJSON(orEmpty(sent))
+	if err != nil {
+		return fmt.Errorf("encode what is sent: %w", err)
+	}
+	if create {
+		return db.markSending(ctx, workspaceID, deliveryID, token, data)
+	}
+	return db.whileLeased(ctx, "mark a delivery as writing", `
+		update deliveries set sent = sent || $4::jsonb where workspace_id = $1 and id = $2 and attempt_token = $3`,
+		workspaceID, deliveryID, token, data)
 }
 
 // checkAfter is how long after a settled call was opened again the sweeper looks at it, unless it has to look earlier.
@@ -230,7 +253,14 @@ func (db *DB) FinishLane(ctx context.Context, r records.LaneResult) error {
 	if r.Shadow != nil {
 		shadow, err4 = storableJSON(r.Shadow)
 	}
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
+	shown, err5 := storableJSON(orEmpty(r.Shown))
+	var kept []byte
+	var err6 error
+	if r.Kept != nil {
+		kept, err6 = storableJSON(r.Kept)
+	}
+	if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
+
 		return fmt.Errorf("encode a delivery: %w", err)
 	}
 	// A failed delivery must not fail to be recorded for what a CRM or a mapping put into a text.
@@ -256,7 +286,8 @@ func (db *DB) FinishLane(ctx context.Context, r records.LaneResult) error {
 		with done as (
 			update deliveries set
 				state = $4, revision = greatest(revision, $5), remote_id = $6, remote_url = $7, mapping_version = $8,
-				written = written || $9::jsonb, shadow = case when $18 in ('unchanged', 'retry') then shadow else $21::jsonb end, steps = steps || $10::jsonb, warnings = $11::jsonb,
+				written = written || $9::jsonb, shown = (shown - $22::text[]) || $23::jsonb, sent = sent - $24::text[],
+				overruled = overruled - $24::text[], kept = coalesce($25::jsonb, kept), shadow = case when $18 in ('unchanged', 'retry') then shadow else $21::jsonb end, steps = steps || $10::jsonb, warnings = $11::jsonb,
 				class = $12, field = $13, reason = $14, detail = $15, retry_at = $16,
 				sending_since = case when $20 then sending_since end,
 				lease_until = '-infinity', attempt_token = null, updated_at = now()
@@ -266,7 +297,8 @@ func (db *DB) FinishLane(ctx context.Context, r records.LaneResult) error {
 		select $17, $1, id, $5, $18, $12, $14, $15, $19 from done`,
 		r.WorkspaceID, r.DeliveryID, r.Lease, r.State, r.Revision, r.RemoteID, r.RemoteURL, r.MappingVersion,
 		written, steps, warnings, r.Class, r.Field, r.Reason, r.Detail, retryAt,
-		newID(), r.Outcome, r.Duration.Milliseconds(), r.Open, shadow)
+		newID(), r.Outcome, r.Duration.Milliseconds(), r.Open, shadow,
+		orNone(slices.Collect(maps.Keys(r.Written))), shown, orNone(r.Settled), kept)
 	// The lanes are read first and by themselves: without statistics of the tables the planner would come by way of the
 	// connections and read all deliveries of each.
 	batch.Queue(`
@@ -350,6 +382,13 @@ func (db *DB) RevokeConnection(ctx context.Context, workspaceID, id string, vers
 		return false, fmt.Errorf("revoke a connection: %w", err)
 	}
 	return tag.RowsAffected() == 1, nil
+}
+
+func orNone(s []string) []string {
+	if s == nil {
+		return []string{}
+	}
+	return s
 }
 
 func orEmpty[V any](m map[string]V) map[string]V {

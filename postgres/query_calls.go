@@ -322,21 +322,21 @@ const (
 
 // DeliveriesOfCall returns the lanes of a call, or of a message or form, with what they wrote and their attempts, oldest first.
 func (db *DB) DeliveriesOfCall(ctx context.Context, workspaceID, callID string) ([]records.DeliveryHistory, error) {
-	rows, err := db.pool.Query(ctx, `select `+deliveryColumns+`, d.written, d.shadow from deliveries d join connections k on k.id = d.connection_id
+	rows, err := db.pool.Query(ctx, `select `+deliveryColumns+`, d.written, d.shadow, d.kept from deliveries d join connections k on k.id = d.connection_id
 		where d.workspace_id = $1 and d.record_id = $2 and d.object <> 'contact' and k.deleted_at is null
 		order by d.connection_id`, workspaceID, callID)
 	if err != nil {
 		return nil, fmt.Errorf("list deliveries: %w", err)
 	}
 	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (h records.DeliveryHistory, err error) {
-		var written, shadow []byte
-		if h.Delivery, err = scanDelivery(row, &written, &shadow); err != nil {
+		var written, shadow, kept []byte
+		if h.Delivery, err = scanDelivery(row, &written, &shadow, &kept); err != nil {
 			return h, err
 		}
 		if shadow != nil {
 			err = json.Unmarshal(shadow, &h.Shadow)
 		}
-		return h, errors.Join(err, json.Unmarshal(written, &h.Written))
+		return h, errors.Join(err, json.Unmarshal(written, &h.Written), json.Unmarshal(kept, &h.Kept))
 	})
 	if err != nil || len(all) == 0 {
 		return all, err

@@ -77,8 +77,12 @@ type LaneResult struct {
 	RemoteID       string
 	RemoteURL      string
 	MappingVersion int
-	// Written is merged over what was written before.
+	// Written is merged over what was written before. Shown replaces what was shown of the fields in Written. Settled are
+	// the fields of which nothing is sent, and nobody is overruled, any more. Kept replaces what was kept, unless it is nil.
 	Written map[string]any
+	Shown   map[string]any
+	Settled []string
+	Kept    map[string]Kept
 	// Shadow is what would have been written in shadow mode; it replaces what there is, also when it is nil.
 	Shadow   *Shadow
 	Steps    map[string]Step

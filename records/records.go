@@ -147,6 +147,11 @@ type Delivery struct {
 	RemoteURL      string
 	MappingVersion int
 	Written        map[string]any
+	// Shown, Sent, Kept and Overruled are as in a Base.
+	Shown     map[string]any
+	Sent      map[string][]any
+	Kept      map[string]Kept
+	Overruled map[string]string
 	// Shadow is what a connection in shadow mode would have written last; nil where it wrote, or has not come to it.
 	Shadow       *Shadow
 	Steps        map[string]Step
@@ -161,6 +166,11 @@ type Delivery struct {
 	RetryAt      time.Time
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
+}
+
+// Base is what an update of the record is compared with.
+func (d Delivery) Base() Base {
+	return Base{Written: d.Written, Shown: d.Shown, Sent: d.Sent, Kept: d.Kept, Overruled: d.Overruled}
 }
 
 // The states of a delivery.
