@@ -17,11 +17,11 @@ MAKEFLAGS += --no-print-directory
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## The whole product on embedded defaults with a phone that keeps calling, until Ctrl-C; keeps its data in .devstack
+run: ## The whole product on embedded defaults with a phone that keeps calling, until Ctrl-C; keeps its data in .devstack. CRM=salesforce,espocrm names the fake CRMs
 	@echo "compiling the devstack (the first time this downloads modules and takes a minute or two)"
-	@go run ./cmd/devstack run
+	@CRM='$(CRM)' go run ./cmd/devstack run
 
-demo: ## A fixed script of calls of every phone system through the whole product, from nothing to a table of what reached the CRMs
+demo: ## A fixed script of calls of every phone system into every kind of CRM through the whole product, from nothing to a table of what reached the CRMs
 	@echo "compiling the devstack (the first time this downloads modules and takes a minute or two)"
 	@go run ./cmd/devstack demo
 

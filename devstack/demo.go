@@ -8,13 +8,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"text/tabwriter"
 	"time"
 
+	"github.com/callsync/callsync/connectors/hubspot"
 	"github.com/callsync/callsync/connectors/hubspot/hubspotfake"
+	"github.com/callsync/callsync/connectors/webhook"
 	"github.com/callsync/callsync/connectors/webhook/webhookfake"
 	"github.com/callsync/callsync/devstack/phone"
 	"github.com/callsync/callsync/telephony/callerdesk"
@@ -26,27 +30,35 @@ import (
 // demoSecret signs what the demo's webhook CRM gets.
 const demoSecret = "whsec_ZGVtby1vZi1jYWxsc3luYy13ZWJob29rcw=="
 
-// DemoCRMs are the fake CRMs of the demo: a HubSpot account, and a receiver of signed webhooks.
+// DemoCRMs are the fake CRMs of the demo: a HubSpot account and a receiver of signed webhooks, which are looked at closely,
+// and one of each other connector.
 type DemoCRMs struct {
 	HubSpot *hubspotfake.Fake
 	Webhook *webhookfake.Receiver
+	More    []Fake
 }
 
 // NewDemoCRMs makes them.
 func NewDemoCRMs() DemoCRMs {
-	receiver, err := webhookfake.New(demoSecret, nil)
-	if err != nil {
-		panic("devstack: " + err.Error()) // The secret is ours.
+	crms := DemoCRMs{HubSpot: hubspotfake.New(hubspotfake.Options{}), Webhook: NewReceiver()}
+	for _, id := range FakeIDs() {
+		if id != hubspot.ID && id != webhook.ID {
+			crms.More = append(crms.More, fakes[id]())
+		}
 	}
-	return DemoCRMs{HubSpot: hubspotfake.New(hubspotfake.Options{}), Webhook: receiver}
+	return crms
 }
 
-// DemoOptions are those of a stack that Demo runs on: every phone system, both CRMs, and a window that does not try one's
+// DemoOptions are those of a stack that Demo runs on: every phone system, every CRM, and a window that does not try one's
 // patience.
 func DemoOptions(crms DemoCRMs) Options {
-	return Options{
+	o := Options{
 		Window: 6 * time.Second, Quiet: time.Second, CRM: HubSpot(crms.HubSpot), Also: Webhook(crms.Webhook, demoSecret), Phones: phone.Providers,
 	}
+	for _, f := range crms.More {
+		o.More = append(o.More, f.CRM)
+	}
+	return o
 }
 
 // demoTimeout is how long the CRM may take to have what the script waits for: a multiple of what it takes on a busy
@@ -54,10 +66,10 @@ func DemoOptions(crms DemoCRMs) Options {
 const demoTimeout = time.Minute
 
 // Demo sends a fixed script of calls of every phone system through the stack, waits for them, and prints call by call what
-// became of them. It returns an error unless every call is in both fake CRMs exactly once with the expected fields and every
-// webhook is accounted for.
+// became of them. It returns an error unless every call is in every fake CRM exactly once, in HubSpot and the webhooks with the
+// expected fields, and every webhook is accounted for.
 func Demo(ctx context.Context, s *Stack, crms DemoCRMs, out io.Writer) error {
-	d := &demo{stack: s, fake: crms.HubSpot, receiver: crms.Webhook, lines: map[string]phone.Line{}}
+	d := &demo{stack: s, fake: crms.HubSpot, receiver: crms.Webhook, more: crms.More, lines: map[string]phone.Line{}}
 	for _, line := range s.Lines {
 		d.lines[line.Provider] = line
 	}
@@ -82,7 +94,7 @@ func Demo(ctx context.Context, s *Stack, crms DemoCRMs, out io.Writer) error {
 	if len(problems) > 0 {
 		return fmt.Errorf("the demo differs from what is expected:\n  %s\nthe logs are in %s", strings.Join(problems, "\n  "), s.Logs)
 	}
-	fmt.Fprintf(out, "every call is in both CRMs exactly once with the expected fields; every webhook is accounted for\n")
+	fmt.Fprintf(out, "every call is in each of %d CRMs exactly once with the expected fields; every webhook is accounted for\n", 2+len(d.more))
 	return nil
 }
 
@@ -90,6 +102,7 @@ type demo struct {
 	stack    *Stack
 	fake     *hubspotfake.Fake
 	receiver *webhookfake.Receiver
+	more     []Fake
 	lines    map[string]phone.Line
 	scenes   []*scene
 	// badSignature and unreadable count the webhooks that are no calls, all of them CallRail's.
@@ -124,7 +137,9 @@ type scene struct {
 	outcome  string
 	record   string
 	also     string
-	problems []string
+	// elsewhere is in how many of the other CRMs it is.
+	elsewhere string
+	problems  []string
 }
 
 func (sc *scene) title() string { return sc.phone + ": " + sc.name }
@@ -246,9 +261,11 @@ func (d *demo) wait(ctx context.Context) error {
 		if err == nil {
 			open := 0
 			state := d.fake.State(true)
+			others := d.others()
 			for _, sc := range d.scenes {
 				sc.id = calls[sc.providerID].ID
 				sc.check(calls[sc.providerID], state, d.receiver)
+				sc.checkOthers(others)
 				switch {
 				case len(sc.problems) > 0:
 					open++
@@ -272,6 +289,29 @@ func (d *demo) wait(ctx context.Context) error {
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
+}
+
+// others are the calls in the CRMs beside the two that are looked at closely, by connector and callsync's key.
+func (d *demo) others() map[string]map[string]int {
+	out := map[string]map[string]int{}
+	for _, f := range d.more {
+		out[f.Connector] = f.Calls()
+	}
+	return out
+}
+
+// checkOthers holds that each of the other CRMs has the call once.
+func (sc *scene) checkOthers(others map[string]map[string]int) {
+	have := 0
+	for _, connector := range slices.Sorted(maps.Keys(others)) {
+		switch n := others[connector][sc.id]; {
+		case n == 1:
+			have++
+		case sc.id != "":
+			sc.problems = append(sc.problems, fmt.Sprintf("%s has it %d times", connector, n))
+		}
+	}
+	sc.elsewhere = fmt.Sprintf("%d of %d", have, len(others))
 }
 
 // check compares a scene with what the API and the CRM have.
@@ -386,6 +426,11 @@ func (d *demo) account(ctx context.Context) (problems []string, err error) {
 	if calls, refused := d.receiver.Calls(), d.receiver.Counts().Refused; calls != len(d.scenes) || refused != 0 {
 		problems = append(problems, fmt.Sprintf("the webhook CRM has %d calls and not %d, and refused %d requests", calls, len(d.scenes), refused))
 	}
+	for connector, calls := range d.others() {
+		if len(calls) != len(d.scenes) {
+			problems = append(problems, fmt.Sprintf("%s has %d calls and not %d", connector, len(calls), len(d.scenes)))
+		}
+	}
 	receipts, err := All[apiReceipt](ctx, d.stack.API, "/receipts", nil)
 	if err != nil {
 		return problems, err
@@ -433,7 +478,7 @@ func (d *demo) sayWhy(ctx context.Context) {
 // table says provider by provider what was sent, and what became of it.
 func (d *demo) table(out io.Writer) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "\nphone\tcall\tearly\treport\tlate\tworkflow\tHubSpot\twebhooks\tseconds after its last webhook")
+	fmt.Fprintln(w, "\nphone\tcall\tearly\treport\tlate\tworkflow\tHubSpot\twebhooks\tother CRMs\tseconds after its last webhook")
 	before := ""
 	for _, sc := range d.scenes {
 		took := "-"
@@ -445,14 +490,18 @@ func (d *demo) table(out io.Writer) {
 			name = ""
 		}
 		before = sc.phone
-		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%s\t%s\t%s\t%s\n", name, sc.name, sc.sent[early], sc.sent[report], sc.sent[late], sc.outcome, sc.record, sc.also, took)
+		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%s\t%s\t%s\t%s\t%s\n", name, sc.name, sc.sent[early], sc.sent[report], sc.sent[late], sc.outcome, sc.record, sc.also, sc.elsewhere, took)
 		if sc.phone == callrail.ID && sc == d.lastOf(callrail.ID) {
-			fmt.Fprintf(w, "\tbad signature\t\t%d\t\trefused with 401, kept\t-\t-\t-\n", d.badSignature)
-			fmt.Fprintf(w, "\tunreadable body\t\t%d\t\tquarantined\t-\t-\t-\n", d.unreadable)
+			fmt.Fprintf(w, "\tbad signature\t\t%d\t\trefused with 401, kept\t-\t-\t-\t-\n", d.badSignature)
+			fmt.Fprintf(w, "\tunreadable body\t\t%d\t\tquarantined\t-\t-\t-\t-\n", d.unreadable)
 		}
 	}
 	w.Flush()
-	fmt.Fprintln(out)
+	var names []string
+	for _, f := range d.more {
+		names = append(names, f.Connector)
+	}
+	fmt.Fprintf(out, "\nthe other CRMs: %s\n\n", strings.Join(names, ", "))
 }
 
 func (d *demo) lastOf(phone string) (last *scene) {

@@ -45,6 +45,8 @@ type Options struct {
 	Env []string
 	// CRM is the fake CRM; the zero value is none. Also is another one beside it.
 	CRM, Also CRM
+	// More are further ones, one of each connector at most.
+	More []CRM
 	// Phones are the kinds of phone systems that get a source beside the demo's CallRail.
 	Phones []string
 	// Out receives a line for each step; nil means none.
@@ -86,8 +88,9 @@ type Stack struct {
 	SigningKey string
 	// SourceID and ConnectionID are the demo's; AlsoID is the connection to the other CRM.
 	SourceID, ConnectionID, AlsoID string
-	// CRMURL is where the fake CRM serves, AlsoURL where the other one does.
+	// CRMURL is where the fake CRM serves, AlsoURL where the other one does, MoreURLs where the further ones do, by connector.
 	CRMURL, AlsoURL string
+	MoreURLs        map[string]string
 	// Lines lead from the demo phone to its sources: CallRail's, and those of Options.Phones, in this order.
 	Lines []phone.Line
 	// DatabaseURL is callsync's database, TemporalAddress and TemporalNamespace its Temporal.
@@ -251,8 +254,17 @@ func (s *Stack) startCRM() (err error) {
 	if s.CRMURL, err = s.serveCRM(s.opts.CRM, &s.state.CRMAddr); err != nil {
 		return err
 	}
-	s.AlsoURL, err = s.serveCRM(s.opts.Also, &s.state.AlsoAddr)
-	return err
+	if s.AlsoURL, err = s.serveCRM(s.opts.Also, &s.state.AlsoAddr); err != nil {
+		return err
+	}
+	s.MoreURLs = map[string]string{}
+	for _, crm := range s.opts.More {
+		known := s.state.more(crm.Connector)
+		if s.MoreURLs[crm.Connector], err = s.serveCRM(crm, &known.Addr); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *Stack) serveCRM(crm CRM, addr *string) (url string, err error) {

@@ -33,6 +33,9 @@ func (s *Stack) setUp(ctx context.Context) error {
 	if s.AlsoID, err = s.setUpConnection(ctx, s.opts.Also, "Demo webhooks", s.AlsoURL, &s.state.AlsoID); err != nil {
 		return err
 	}
+	if err := s.setUpMore(ctx); err != nil {
+		return err
+	}
 	demo := lineState{s.state.SourceID, s.state.HookPath, s.SigningKey}
 	if err := s.setUpLine(ctx, callrail.ID, "Demo phone", &demo); err != nil {
 		return err
@@ -162,6 +165,36 @@ func (s *Stack) setUpConnection(ctx context.Context, crm CRM, name, address stri
 		}
 	}
 	return *known, nil
+}
+
+// setUpMore makes the connections to the further fake CRMs, and puts those on hold whose fakes were there another time.
+func (s *Stack) setUpMore(ctx context.Context) error {
+	here := map[string]bool{}
+	for _, crm := range s.opts.More {
+		here[crm.Connector] = true
+		known := s.state.more(crm.Connector)
+		id, err := s.setUpConnection(ctx, crm, "Demo "+crm.Connector, s.MoreURLs[crm.Connector], &known.ID)
+		if err != nil {
+			return err
+		}
+		if known.Paused {
+			if err := s.API.Do(ctx, http.MethodPost, "/connections/"+id+"/resume", nil, nil); err != nil {
+				return err
+			}
+			known.Paused = false
+		}
+	}
+	for connector, known := range s.state.More {
+		if here[connector] || known.ID == "" || known.Paused {
+			continue
+		}
+		err := s.API.Do(ctx, http.MethodPost, "/connections/"+known.ID+"/pause", nil, nil)
+		if err != nil && !isNotFound(err) {
+			return err
+		}
+		known.Paused = true
+	}
+	return nil
 }
 
 func isNotFound(err error) bool {

@@ -30,6 +30,27 @@ type state struct {
 	// AlsoAddr and AlsoID are the second fake CRM's address and connection.
 	AlsoAddr string `json:"also_addr,omitempty"`
 	AlsoID   string `json:"also_id,omitempty"`
+	// More are the addresses and connections of further fake CRMs, by their connector.
+	More map[string]*crmState `json:"more,omitempty"`
+}
+
+// crmState is a fake CRM beside the first two.
+type crmState struct {
+	Addr string `json:"addr"`
+	ID   string `json:"id"`
+	// Paused tells that the connection was put on hold because its fake was not started.
+	Paused bool `json:"paused,omitempty"`
+}
+
+// more is what is known of a further fake CRM.
+func (s *state) more(connector string) *crmState {
+	if s.More == nil {
+		s.More = map[string]*crmState{}
+	}
+	if s.More[connector] == nil {
+		s.More[connector] = &crmState{}
+	}
+	return s.More[connector]
 }
 
 // lineState is a source of the demo phone.

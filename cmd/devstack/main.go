@@ -1,6 +1,6 @@
 //go:build unix
 
-// Command devstack runs the whole of callsync on one machine, with a fake phone system and a fake CRM: see the Makefile.
+// Command devstack runs the whole of callsync on one machine, with fake phone systems and fake CRMs: see the Makefile.
 package main
 
 import (
@@ -13,12 +13,13 @@ import (
 	"time"
 )
 
-const usage = `devstack runs the whole of callsync on one machine, with a fake phone system and a fake CRM.
+const usage = `devstack runs the whole of callsync on one machine, with fake phone systems and fake CRMs.
 
 Usage: devstack COMMAND
 
 Commands:
-  run    until Ctrl-C; keeps its data in .devstack
+  run    until Ctrl-C; keeps its data in .devstack. The environment's CRM=salesforce,espocrm names the fake CRMs, which is
+         hubspot by default
   demo   a fixed script of calls of every phone system, from nothing to a table of what reached the CRMs
   bench  figures, next to the floors of the same machine
 `

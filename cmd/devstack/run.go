@@ -5,13 +5,16 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/callsync/callsync/connectors/hubspot"
 	"github.com/callsync/callsync/connectors/hubspot/hubspotfake"
 	"github.com/callsync/callsync/devstack"
 	"github.com/callsync/callsync/devstack/phone"
@@ -27,22 +30,54 @@ const (
 // homeAddr is where callsync serves unless CALLSYNC_HTTP_ADDR says otherwise.
 const homeAddr = "127.0.0.1:8080"
 
+// chosen are the fake CRMs that the environment names (CRM=salesforce,espocrm); HubSpot's, where it names none.
+func chosen() ([]devstack.Fake, *hubspotfake.Fake, error) {
+	names := strings.FieldsFunc(os.Getenv("CRM"), func(r rune) bool { return r == ',' || r == ' ' })
+	if len(names) == 0 {
+		names = []string{hubspot.ID}
+	}
+	var hub *hubspotfake.Fake
+	var more []devstack.Fake
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		if name == hubspot.ID {
+			hub = hubspotfake.New(hubspotfake.Options{})
+			continue
+		}
+		f, err := devstack.NewFake(name)
+		if err != nil {
+			return nil, nil, err
+		}
+		more = append(more, f)
+	}
+	return more, hub, nil
+}
+
 // run runs the stack with a phone that keeps calling, until ctx ends.
 func run(ctx context.Context, began time.Time) (err error) {
+	more, fake, err := chosen()
+	if err != nil {
+		return err
+	}
 	root, err := devstack.Root()
 	if err != nil {
 		return err
 	}
 	dir := filepath.Join(root, ".devstack", "run")
 	fmt.Printf("callsync devstack: everything is kept in %s; remove that folder to start afresh\n", dir)
-	fake := hubspotfake.New(hubspotfake.Options{})
+	o := devstack.Options{Dir: dir, Window: window, Quiet: quiet, Stale: stale, Phones: phone.Providers, Out: os.Stdout, HTTPAddr: freeAddr(homeAddr)}
 	account := filepath.Join(dir, "crm.json")
-	if err := fake.Load(account); err != nil {
-		return err
+	if fake != nil {
+		if err := fake.Load(account); err != nil {
+			return err
+		}
+		o.CRM = devstack.HubSpot(fake)
 	}
-	known := fake.State(false).Counts.Calls
-	o := devstack.Options{Dir: dir, Window: window, Quiet: quiet, Stale: stale, CRM: devstack.HubSpot(fake), Phones: phone.Providers, Out: os.Stdout, HTTPAddr: freeAddr(homeAddr)}
+	for _, f := range more {
+		o.More = append(o.More, f.CRM)
+	}
 	surroundings(&o)
+	known := calls(fake, more)
 	s, err := devstack.Start(ctx, o)
 	if err != nil {
 		return err
@@ -51,6 +86,9 @@ func run(ctx context.Context, began time.Time) (err error) {
 		fmt.Println("stopping")
 		if closed := s.Close(); err == nil {
 			err = closed
+		}
+		if fake == nil {
+			return
 		}
 		if saved := fake.Save(account); err == nil {
 			err = saved
@@ -64,10 +102,12 @@ func run(ctx context.Context, began time.Time) (err error) {
 	defer stop()
 	caller := phone.Phone{Lines: s.Lines, Window: window, Out: os.Stdout}
 	background.Go(func() { caller.Run(ctx) })
-	background.Go(func() { keep(ctx, fake, account) })
+	if fake != nil {
+		background.Go(func() { keep(ctx, fake, account) })
+	}
 	background.Go(func() {
-		if firstCall(ctx, fake, known) {
-			fmt.Printf("the first call is in the CRM, %s after the start\n", time.Since(began).Round(100*time.Millisecond))
+		if firstCall(ctx, func() int { return calls(fake, more) }, known) {
+			fmt.Printf("the first call is in a CRM, %s after the start\n", time.Since(began).Round(100*time.Millisecond))
 		}
 	})
 	select {
@@ -113,8 +153,7 @@ callsync is running.
 
   callsync   %[1]s    login %[2]s, password %[3]s
   API        %[1]s/api/v1    authorization: Bearer %[4]s
-  fake CRM   %[5]s    a HubSpot account that keeps what it is sent
-  logs       %[6]s
+%[5]s  logs       %[6]s
 
 The demo phone calls a few times a minute, through each of six phone systems in turn. A call waits for its recording for %[7]s here (20 minutes by default).
 Send one yourself (again and again: each is a new call):
@@ -123,7 +162,7 @@ Send one yourself (again and again: each is a new call):
 
 Ctrl-C stops everything.
 
-`, s.URL, s.AdminEmail, s.AdminPassword, s.AdminToken, s.CRMURL, s.Logs, window, s.SigningKey, s.HookURL)
+`, s.URL, s.AdminEmail, s.AdminPassword, s.AdminToken, addresses(s), s.Logs, window, s.SigningKey, s.HookURL)
 }
 
 // keep saves the fake CRM's account every few seconds, so that it survives whatever happens to this process.
@@ -142,11 +181,35 @@ func keep(ctx context.Context, fake *hubspotfake.Fake, path string) {
 	}
 }
 
-// firstCall waits until the CRM has more calls than it knew, and tells whether it came to that.
-func firstCall(ctx context.Context, fake *hubspotfake.Fake, known int) bool {
+// addresses says where the fake CRMs are.
+func addresses(s *devstack.Stack) string {
+	out := ""
+	if s.CRMURL != "" {
+		out = "  fake CRM   " + s.CRMURL + "    a HubSpot account that keeps what it is sent\n"
+	}
+	for _, connector := range slices.Sorted(maps.Keys(s.MoreURLs)) {
+		out += fmt.Sprintf("  fake CRM   %s    %s; it forgets everything when this ends\n", s.MoreURLs[connector], connector)
+	}
+	return out
+}
+
+// calls is how many calls the fake CRMs have; there may be no HubSpot account.
+func calls(hub *hubspotfake.Fake, more []devstack.Fake) int {
+	n := 0
+	if hub != nil {
+		n = hub.State(false).Counts.Calls
+	}
+	for _, f := range more {
+		n += len(f.Calls())
+	}
+	return n
+}
+
+// firstCall waits until the CRMs have more calls than they knew, and tells whether it came to that.
+func firstCall(ctx context.Context, calls func() int, known int) bool {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
-	for fake.State(false).Counts.Calls <= known {
+	for calls() <= known {
 		select {
 		case <-ctx.Done():
 			return false

@@ -80,6 +80,17 @@ func (v *Receiver) Calls() int {
 	return len(v.calls)
 }
 
+// Keys counts the calls by callsync's id of them.
+func (v *Receiver) Keys() map[string]int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	out := make(map[string]int, len(v.calls))
+	for id := range v.calls {
+		out[id] = 1
+	}
+	return out
+}
+
 // ServeHTTP implements http.Handler.
 func (v *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	status, text := v.accept(w, r)
