@@ -56,6 +56,11 @@ func (a *Delivery) Deliver(ctx context.Context, in DeliverInput) (DeliverResult,
 		return DeliverResult{}, a.storeFailed(ctx, in, "lease", err)
 	}
 	d := &attempt{Delivery: a, in: in, lane: lane, began: began}
+	return d.conclude(ctx)
+}
+
+// conclude runs the attempt and records how it ended.
+func (d *attempt) conclude(ctx context.Context) (DeliverResult, error) {
 	ctx, stop := d.keepAlive(ctx)
 	defer stop()
 	result, err := d.guarded(ctx)
@@ -63,7 +68,7 @@ func (a *Delivery) Deliver(ctx context.Context, in DeliverInput) (DeliverResult,
 		return d.finish(ctx, result)
 	}
 	if errors.Is(err, errStore) {
-		return DeliverResult{}, a.storeFailed(ctx, in, "deliver", err)
+		return DeliverResult{}, d.storeFailed(ctx, d.in, "deliver", err)
 	}
 	if cause := context.Cause(ctx); errors.Is(cause, records.ErrLeaseLost) {
 		return DeliverResult{}, retryError(connectors.Conflict, Lease)
@@ -90,6 +95,8 @@ type attempt struct {
 	in    DeliverInput
 	lane  records.Lane
 	began time.Time
+	// todo is the follow-up that is delivered; nil for calls, messages and forms.
+	todo *followUp
 
 	// steps are those that this attempt has added.
 	steps map[string]records.Step
@@ -163,7 +170,10 @@ func (d *attempt) guarded(ctx context.Context) (v verdict, err error) {
 
 // run decides and does what the lane needs. An error is a *connectors.Error or wraps errStore.
 func (d *attempt) run(ctx context.Context) (verdict, error) {
-	row, conn, revision := d.lane.Delivery, d.lane.Connection, d.lane.Call.Call.Revision
+	if d.todo != nil {
+		return d.runFollowUp(ctx)
+	}
+	row, conn, revision := d.lane.Delivery, d.lane.Connection, d.revision()
 	if row.Revision < revision || d.in.Force {
 		d.sight(ctx)
 	}
@@ -196,6 +206,9 @@ func (d *attempt) run(ctx context.Context) (verdict, error) {
 
 // deliver brings the record up to date: the attempt has had its turn.
 func (d *attempt) deliver(ctx context.Context) (verdict, error) {
+	if d.todo != nil {
+		return d.deliverFollowUp(ctx)
+	}
 	session, err := d.session(ctx, d.lane.Connection)
 	if err != nil {
 		return verdict{}, err
@@ -227,7 +240,7 @@ func (d *attempt) deliver(ctx context.Context) (verdict, error) {
 		warnings = append(warnings, warning)
 	}
 	if d.shadow() {
-		return d.shown(fields, party, warnings), nil
+		return d.shown(ctx, fields, party, warnings)
 	}
 	deleted, more, err := d.write(ctx, session, fields, party.Ref)
 	if err == nil && !deleted {
@@ -236,6 +249,10 @@ func (d *attempt) deliver(ctx context.Context) (verdict, error) {
 	if err == nil {
 		err = d.matched(ctx, party.Ref)
 	}
+	acted := []string(nil)
+	if err == nil && !deleted {
+		acted, err = d.act(ctx)
+	}
 	if err != nil {
 		return verdict{}, err
 	}
@@ -243,7 +260,7 @@ func (d *attempt) deliver(ctx context.Context) (verdict, error) {
 		return verdict{outcome: Skipped, class: classDeleted,
 			reason: fmt.Sprintf("Somebody deleted the record in %s. callsync does not make it again.", d.label())}, nil
 	}
-	return verdict{outcome: Done, warnings: append(warnings, more...)}, nil
+	return verdict{outcome: Done, warnings: append(append(warnings, more...), acted...)}, nil
 }
 
 // Classes of lanes beside those of errors: their record was deleted in the CRM by a human; their connection is paused;
@@ -275,7 +292,7 @@ func (d *attempt) label() string {
 // finish records a verdict and gives the lease back.
 func (d *attempt) finish(ctx context.Context, v verdict) (DeliverResult, error) {
 	r := d.result()
-	r.Revision = d.lane.Call.Call.Revision
+	r.Revision = d.revision()
 	r.Class, r.Reason, r.Outcome = v.class, v.reason, string(v.outcome)
 	r.Warnings = v.warnings
 	switch v.outcome {
@@ -338,7 +355,7 @@ func (d *attempt) fail(ctx context.Context, err error) (DeliverResult, error) {
 	if retryable {
 		r.Reason = fmt.Sprintf("callsync tried for three days, then stopped. The last answer: %s", orElse(e.Public, "none"))
 	}
-	r.State, r.Outcome, r.Revision = records.DeliveryParked, string(Parked), d.lane.Call.Call.Revision
+	r.State, r.Outcome, r.Revision = records.DeliveryParked, string(Parked), d.revision()
 	if err := d.Store.FinishLane(ctx, r); err != nil {
 		return DeliverResult{}, d.storeFailed(ctx, d.in, "park", err)
 	}
@@ -352,7 +369,7 @@ func (d *attempt) result() records.LaneResult {
 		Kind: d.in.Kind, WorkspaceID: d.in.WorkspaceID, DeliveryID: d.lane.Delivery.ID, CallID: d.in.CallID, Lease: d.lane.Lease,
 		RemoteID: orElse(d.remoteID, d.lane.Delivery.RemoteID), RemoteURL: orElse(d.remoteURL, d.lane.Delivery.RemoteURL),
 		MappingVersion: d.lane.Delivery.MappingVersion, Open: d.outcomeOpen(),
-		Shadow: d.shadowed, Steps: d.steps, Duration: time.Since(d.began),
+		Shadow: d.shadowed, Steps: d.steps, Duration: time.Since(d.began), FollowUp: d.followUpEnd(),
 	}
 	d.keepFields(&r)
 	return r

@@ -26,6 +26,10 @@ func (d *attempt) plural() string {
 		return "text messages"
 	case connectors.ObjectForm:
 		return "form submissions"
+	case connectors.ObjectTask:
+		return "tasks"
+	case connectors.ObjectTicket:
+		return "tickets"
 	}
 	return "calls"
 }
@@ -38,6 +42,12 @@ func (d *attempt) accepts(session connectors.Session) bool {
 		return ok
 	case connectors.ObjectForm:
 		_, ok := session.(connectors.FormWriter)
+		return ok
+	case connectors.ObjectTask:
+		_, ok := session.(connectors.TaskWriter)
+		return ok
+	case connectors.ObjectTicket:
+		_, ok := session.(connectors.TicketWriter)
 		return ok
 	}
 	return true
@@ -70,6 +80,14 @@ func (d *attempt) send(ctx context.Context, session connectors.Session, w connec
 	case connectors.ObjectForm:
 		if writer, ok := session.(connectors.FormWriter); ok {
 			return writer.WriteForm(ctx, record)
+		}
+	case connectors.ObjectTask:
+		if writer, ok := session.(connectors.TaskWriter); ok {
+			return writer.WriteTask(ctx, record)
+		}
+	case connectors.ObjectTicket:
+		if writer, ok := session.(connectors.TicketWriter); ok {
+			return writer.WriteTicket(ctx, record)
 		}
 	default:
 		return session.WriteCall(ctx, w)

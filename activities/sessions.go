@@ -19,6 +19,7 @@ type opened struct {
 	sessions map[string]openSession
 	programs map[programKey]*mappings.Program
 	rules    map[rulesKey]*mappings.Rules
+	actions  map[actionsKey]*mappings.Actions
 }
 
 type openSession struct {

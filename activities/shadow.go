@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/callsync/callsync/connectors"
@@ -14,14 +15,18 @@ const classShadow = "shadow"
 func (d *attempt) shadow() bool { return d.lane.Connection.Mode == "shadow" }
 
 // shown is the end of a delivery in shadow mode: all is computed as for a real one, and kept to be looked at.
-func (d *attempt) shown(fields map[string]any, party match, warnings []string) verdict {
-	s := &records.Shadow{Fields: withoutNil(fields, nil), OwnerID: d.ownerID, Object: party.Object, ContactID: party.ID, Contact: party.name}
+func (d *attempt) shown(ctx context.Context, fields map[string]any, party match, warnings []string) (verdict, error) {
+	acts, more, err := d.wouldAct(ctx)
+	if err != nil {
+		return verdict{}, err
+	}
+	s := &records.Shadow{Actions: acts, Fields: withoutNil(fields, nil), OwnerID: d.ownerID, Object: party.Object, ContactID: party.ID, Contact: party.name}
 	if d.would != nil {
 		s.Object, s.Creates = d.would.object, withoutNil(d.would.fields, nil)
 	}
 	d.shadowed = s
-	return verdict{outcome: Skipped, class: classShadow, warnings: warnings,
-		reason: fmt.Sprintf("The connection is in shadow mode: nothing is written to %s. What would be written is shown.", d.label())}
+	return verdict{outcome: Skipped, class: classShadow, warnings: append(warnings, more...),
+		reason: fmt.Sprintf("The connection is in shadow mode: nothing is written to %s. What would be written is shown.", d.label())}, nil
 }
 
 // creation is a contact that shadow mode does not make.

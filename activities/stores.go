@@ -9,6 +9,8 @@ import (
 
 // Store is what deliveries need of Postgres. Every method is scoped by workspace.
 type Store interface {
+	FollowUpStore
+
 	// LeaseLane reads everything about one lane and takes its lease. It makes the delivery's row where there is none
 	// yet. SendingSince is by the caller's clock: the time that has passed is measured by the store's. Errors: records.ErrNotFound for a call or connection that does not exist (or was folded into another call),
 	// *records.LeasedError while another attempt works on it.

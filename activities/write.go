@@ -55,11 +55,15 @@ func (d *attempt) mappingInput(contactID, ownerID string, options []mappings.Opt
 	if d.kind() == connectors.ObjectCall {
 		callURL = d.PublicURL + "/calls/" + d.in.CallID
 	}
-	return mappings.Input{
+	in := mappings.Input{
 		Message: d.lane.Message, Form: d.lane.Form,
 		Call: d.lane.Call.Call, OwnNumber: d.lane.OwnNumber, ContactID: contactID, OwnerID: ownerID, Dispositions: options,
 		CallURL: callURL, Location: loc,
 	}
+	if d.todo != nil {
+		in = d.followUpInput(in)
+	}
+	return in
 }
 
 func mappingError(err error) error {
@@ -102,9 +106,7 @@ func (d *attempt) write(ctx context.Context, session connectors.Session, fields 
 		return false, nil, err
 	}
 	if w.RemoteID == "" {
-		if party.ID != "" {
-			w.Links = []connectors.Ref{party}
-		}
+		w.Links = d.links(party)
 	}
 	if err := d.sends(ctx, session, w.Fields, merged, w.RemoteID == ""); err != nil {
 		return false, nil, fmt.Errorf("%w: mark the call: %w", errStore, err)

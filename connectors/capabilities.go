@@ -34,6 +34,7 @@ func AllCapabilities() []Capability {
 		{"recording_upload", "Uploads recordings", can[RecordingUploader]},
 		{"transcription", "Has a place of its own for transcriptions", can[TranscriptionWriter]},
 		{"task", "Writes follow-up tasks", can[TaskWriter]},
+		{"task_read", "Sees whether a task was completed", can[TaskReader]},
 		{"note", "Writes notes", can[NoteWriter]},
 		{"ticket", "Opens tickets", can[TicketWriter]},
 		{"deal", "Changes open deals", can[DealToucher]},

@@ -45,6 +45,12 @@ type TaskWriter interface {
 	CompleteTask(ctx context.Context, id string) error
 }
 
+// TaskReader tells whether a task is still to be done.
+type TaskReader interface {
+	// TaskOpen reads a task; it is not open once somebody has completed or cancelled it. NotFound where somebody deleted it.
+	TaskOpen(ctx context.Context, id string) (open bool, err error)
+}
+
 // NoteWriter writes notes.
 type NoteWriter interface {
 	WriteNote(ctx context.Context, w RecordWrite) (Written, error)

@@ -2,6 +2,7 @@ package mappings
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -192,6 +193,8 @@ type RuleProblem struct {
 	Text string `json:"text"`
 	// Suggestion is the nearest name that exists.
 	Suggestion string `json:"suggestion,omitempty"`
+	// noun is what the document is a list of; empty means rules.
+	noun string
 }
 
 func (p RuleProblem) String() string {
@@ -201,9 +204,9 @@ func (p RuleProblem) String() string {
 	}
 	switch {
 	case p.Rule > 0 && p.Name != "":
-		at = append(at, fmt.Sprintf("rule %d (%s)", p.Rule, p.Name))
+		at = append(at, fmt.Sprintf("%s %d (%s)", cmp.Or(p.noun, "rule"), p.Rule, p.Name))
 	case p.Rule > 0:
-		at = append(at, fmt.Sprintf("rule %d", p.Rule))
+		at = append(at, fmt.Sprintf("%s %d", cmp.Or(p.noun, "rule"), p.Rule))
 	default:
 		at = append(at, "document")
 	}

@@ -55,7 +55,7 @@ func (db *DB) leaseLane(ctx context.Context, workspaceID, kind, callID, connecti
 			returning d.id
 		)
 		select c.state, c.revision, c.complete, coalesce(c.window_base, '0001-01-01 00:00:00+00'), c.changed_at, c.settled_revision,
-			s.name, coalesce(rs.version, 0), coalesce(rk.version, 0),
+			s.name, coalesce(rs.version, 0), coalesce(rk.version, 0), coalesce(ac.version, 0),
 			s.default_country, s.time_zone,
 			k.connector, k.name, k.config, k.mode, k.match_policy, k.recordings, k.status, k.status_reason,
 			coalesce(k.idempotency, ''), k.updated_at, k.deleted_at is not null,
@@ -71,6 +71,7 @@ func (db *DB) leaseLane(ctx context.Context, workspaceID, kind, callID, connecti
 		from `+laneRecords(kind)+` c
 		left join rules rs on rs.workspace_id = c.workspace_id and rs.owner_id = c.source_id
 		left join rules rk on rk.workspace_id = c.workspace_id and rk.owner_id = $3
+		left join actions ac on ac.workspace_id = c.workspace_id and ac.connection_id = $3 and ac.document <> ''
 		join sources s on s.id = c.source_id
 		join connections k on k.workspace_id = c.workspace_id and k.id = $3
 		left join match_choices ch on ch.workspace_id = c.workspace_id and ch.connection_id = k.id and ch.number = c.customer_number
@@ -99,7 +100,7 @@ func (db *DB) leaseLane(ctx context.Context, workspaceID, kind, callID, connecti
 	k := &lane.Connection
 	var revision int64
 	err := row.Scan(&state, &revision, &lane.Call.Complete, &lane.Call.WindowBase, &lane.Call.ChangedAt, &lane.Call.SettledRevision,
-		&lane.SourceName, &lane.SourceRules, &lane.ConnectionRules,
+		&lane.SourceName, &lane.SourceRules, &lane.ConnectionRules, &lane.Actions,
 		&lane.DefaultCountry, &lane.TimeZone,
 		&k.Connector, &k.Name, &config, &k.Mode, &k.Match, &k.Recordings, &k.Status, &k.StatusReason,
 		&k.Idempotency, &k.UpdatedAt, &lane.Deleted,
@@ -299,6 +300,10 @@ func (db *DB) FinishLane(ctx context.Context, r records.LaneResult) error {
 		written, steps, warnings, r.Class, r.Field, r.Reason, r.Detail, retryAt,
 		newID(), r.Outcome, r.Duration.Milliseconds(), r.Open, shadow,
 		orNone(slices.Collect(maps.Keys(r.Written))), shown, orNone(r.Settled), kept)
+	if isFollowUp(kind) {
+		queueEnd(batch, r, waits)
+		return db.finishLane(ctx, batch, waits)
+	}
 	// The lanes are read first and by themselves: without statistics of the tables the planner would come by way of the
 	// connections and read all deliveries of each.
 	batch.Queue(`
@@ -314,6 +319,11 @@ func (db *DB) FinishLane(ctx context.Context, r records.LaneResult) error {
 		where c.workspace_id = $1 and c.id = $2
 			and (c.settled_revision <> least(c.revision, l.settled) or (c.check_at is null) <> (l.settled >= c.revision))`,
 		r.WorkspaceID, r.CallID, retryAt, checkAfter, kind)
+	return db.finishLane(ctx, batch, waits)
+}
+
+// finishLane runs the statements of FinishLane; with waits the first one locks the connection.
+func (db *DB) finishLane(ctx context.Context, batch *pgx.Batch, waits bool) error {
 	return pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
 		results := tx.SendBatch(ctx, batch)
 		defer results.Close()

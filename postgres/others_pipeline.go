@@ -159,8 +159,11 @@ func readRecord(lane *records.Lane, kind string, state []byte) error {
 
 // settledTable is the table of a lane's record.
 func settledTable(kind string) string {
-	if kind == kindCall {
+	switch {
+	case kind == kindCall:
 		return "calls"
+	case isFollowUp(kind):
+		return "follow_ups"
 	}
 	return tableOf(kind)
 }

@@ -20,7 +20,8 @@ const liveConnections = `from deliveries d join connections k on k.id = d.connec
 // Holds groups the deliveries on hold by cause, the largest first.
 func (db *DB) Holds(ctx context.Context, workspaceID string) ([]records.Hold, error) {
 	rows, err := db.pool.Query(ctx, `select `+holdID+`, d.connection_id, d.class, d.field, d.reason, count(*), min(d.updated_at), max(d.updated_at),
-			(array_agg(d.record_id::text order by d.id desc) filter (where d.record_id is not null))[1:5]
+			(array_agg(coalesce((select f.call_id from follow_ups f where f.workspace_id = d.workspace_id and f.id = d.record_id), d.record_id)::text order by d.id desc)
+				filter (where d.record_id is not null))[1:5]
 		`+liveConnections+`
 		group by d.connection_id, d.class, d.field, d.reason order by count(*) desc, min(d.id::text) limit 500`, workspaceID)
 	if err != nil {

@@ -330,6 +330,10 @@ func queueMerge(batch *pgx.Batch, m merge) {
 		update deliveries set state = 'skipped', class = '', field = '', detail = '', retry_at = null, reason = 'Folded into another call',
 			attempt_token = null, lease_until = '-infinity', updated_at = now()
 		where record_id = $1 and object = 'call'`, m.loser)
+	batch.Queue(`update follow_ups set call_id = $2 where id in (select follow_up_id from follow_up_calls where call_id = $1) and call_id = $1`, m.loser, m.winner)
+	batch.Queue(`
+		update follow_up_calls l set call_id = $2 where l.call_id = $1
+			and not exists (select from follow_up_calls w where w.connection_id = l.connection_id and w.action = l.action and w.call_id = $2)`, m.loser, m.winner)
 	batch.Queue(`update calls set merged_into = $2, signalled_revision = revision, check_at = null where id = $1`, m.loser, m.winner)
 }
 

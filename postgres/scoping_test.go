@@ -32,18 +32,20 @@ var unscopedByDesign = map[string]string{
 
 	// The pipeline works for all workspaces at once. Its ids come from rows it has claimed or locked itself, never from a
 	// request, and every row it makes takes its workspace from the row it came from.
-	"apply.go":                 "the relay applies what it has claimed from the inbox",
-	"calls_pipeline.go":        "signals and checks are claimed across workspaces",
-	"clock.go:addClockSamples": "samples of calls that the relay has applied",
-	"drift.go:RecordFields":    "what was decoded of receipts that the relay has applied; each row's source must be its workspace's",
-	"inbox.go":                 "the inbox is claimed across workspaces",
-	"partitions.go":            "partitions hold the receipts of all workspaces",
-	"receipts.go:loadReceipts": "receipts of claimed inbox rows",
-	"resyncs.go:ClaimResyncs":  "resyncs are claimed across workspaces",
-	"pulls.go:ClaimPulls":      "pulls are started across workspaces",
-	"pulls.go:CountPulled":     "receipts of pulls are counted across workspaces",
-	"pulls.go:duePlans":        "sources are planned across workspaces",
-	"pulls.go:DropOldPulls":    "maintenance: time decides, not a request",
+	"apply.go":                   "the relay applies what it has claimed from the inbox",
+	"calls_pipeline.go":          "signals and checks are claimed across workspaces",
+	"clock.go:addClockSamples":   "samples of calls that the relay has applied",
+	"followups_pipeline.go":      "follow-ups are closed and claimed across workspaces; a call closes those of its own workspace only",
+	"followups.go:closeAnswered": "the tasks come, with their workspace, from the statement before it",
+	"drift.go:RecordFields":      "what was decoded of receipts that the relay has applied; each row's source must be its workspace's",
+	"inbox.go":                   "the inbox is claimed across workspaces",
+	"partitions.go":              "partitions hold the receipts of all workspaces",
+	"receipts.go:loadReceipts":   "receipts of claimed inbox rows",
+	"resyncs.go:ClaimResyncs":    "resyncs are claimed across workspaces",
+	"pulls.go:ClaimPulls":        "pulls are started across workspaces",
+	"pulls.go:CountPulled":       "receipts of pulls are counted across workspaces",
+	"pulls.go:duePlans":          "sources are planned across workspaces",
+	"pulls.go:DropOldPulls":      "maintenance: time decides, not a request",
 
 	"clock.go:FreshSourceClocks": "a watch over all sources; what it finds goes into the log",
 

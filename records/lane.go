@@ -36,6 +36,8 @@ type Lane struct {
 	// SourceRules and ConnectionRules are the versions of their rules; zero where there are none.
 	SourceRules     int
 	ConnectionRules int
+	// Actions is the version of the connection's actions; zero where it has none.
+	Actions int
 	// Connection comes without its secrets.
 	Connection Connection
 	// Deleted tells that the connection is no more.
@@ -62,7 +64,7 @@ const StepAdopted = "adopted"
 
 // LaneResult is what an attempt records at its end; it gives the lease back.
 type LaneResult struct {
-	// Kind is the kind of record: empty for a call, "message" or "form". CallID is its id.
+	// Kind is the kind of record: empty for a call, "message", "form", or that of a follow-up. CallID is its id.
 	Kind        string
 	WorkspaceID string
 	DeliveryID  string
@@ -92,6 +94,8 @@ type LaneResult struct {
 	Reason   string
 	Detail   string
 	RetryAt  time.Time
+	// FollowUp says what becomes of the follow-up of which this is the delivery (Kind "task", "ticket" or "deal").
+	FollowUp *FollowUpEnd
 	// Outcome is the attempt's: done, unchanged, skipped, parked or retry.
 	Outcome  string
 	Duration time.Duration
@@ -131,4 +135,14 @@ type Shadow struct {
 	Contact   string         `json:"contact,omitempty"`
 	Creates   map[string]any `json:"creates,omitempty"`
 	OwnerID   string         `json:"owner_id,omitempty"`
+	// Actions are what else would be made of the call.
+	Actions []ShadowAction `json:"actions,omitempty"`
+}
+
+// ShadowAction is what an action would have made.
+type ShadowAction struct {
+	Action  string    `json:"action"`
+	Kind    string    `json:"kind"`
+	Subject string    `json:"subject,omitempty"`
+	DueAt   time.Time `json:"due_at,omitzero"`
 }
