@@ -79,9 +79,6 @@ const (
 	maxFieldName  = 255
 )
 
-// ErrNoSchema tells that a CRM has no fields of its own to list.
-var ErrNoSchema = errors.New("the connector describes no fields")
-
 // Kinds are the connectors that list their fields.
 func (s *Schemas) Kinds() []string {
 	var out []string
@@ -150,7 +147,7 @@ func (s *Schemas) failed(ctx context.Context, k records.SchemaKey, conn records.
 }
 
 // Read asks the CRM for the fields of an object now, keeps them and compares the mapping with them. Errors:
-// records.ErrNotFound for the connection, ErrNoSchema, *connectors.Error.
+// records.ErrNotFound for the connection, records.ErrNoSchema, *connectors.Error.
 func (s *Schemas) Read(ctx context.Context, k records.SchemaKey) (records.SchemaSnapshot, error) {
 	conn, err := s.Store.ConnectionByID(ctx, k.WorkspaceID, k.ConnectionID)
 	if err != nil {
@@ -226,7 +223,7 @@ func (s *Schemas) describe(ctx context.Context, conn records.Connection, object 
 	}
 	d, ok := session.(connectors.SchemaDescriber)
 	if !ok {
-		return schema, ErrNoSchema
+		return schema, records.ErrNoSchema
 	}
 	if schema, err = d.Describe(ctx, object); err != nil {
 		return schema, connectors.AsError(err)

@@ -20,7 +20,7 @@ import (
 	"github.com/callsync/callsync/telephony"
 )
 
-// Deps is what a Handler needs. Store, Providers, Connectors, Replayer, Resyncer, Hooks and PublicURL are required.
+// Deps is what a Handler needs. Store, Providers, Connectors, Replayer, Resyncer, Hooks, Schemas and PublicURL are required.
 type Deps struct {
 	Store      Store
 	Providers  telephony.Registry
@@ -30,6 +30,8 @@ type Deps struct {
 	// Hooks answers the hook URLs of sources as it does from outside, but keeps the mark of test calls
 	// (telephony.TestHeader). Only this package may reach it.
 	Hooks http.Handler
+	// Schemas has the fields of the CRMs.
+	Schemas Schemas
 	// Grants, if set, connects CRMs by their consent pages.
 	Grants Granter
 	// Transport carries the requests of connect tests and schema look-ups; it guards against private hosts when it
@@ -71,8 +73,8 @@ func New(d Deps) (*Handler, error) {
 	if err != nil || public.Host == "" || (public.Scheme != "http" && public.Scheme != "https") {
 		return nil, errors.New("admin: PublicURL must be an absolute http or https URL")
 	}
-	if d.Store == nil || d.Replayer == nil || d.Resyncer == nil || d.Hooks == nil {
-		return nil, errors.New("admin: Store, Replayer, Resyncer and Hooks are required")
+	if d.Store == nil || d.Replayer == nil || d.Resyncer == nil || d.Hooks == nil || d.Schemas == nil {
+		return nil, errors.New("admin: Store, Replayer, Resyncer, Hooks and Schemas are required")
 	}
 	if d.Now == nil {
 		d.Now = time.Now

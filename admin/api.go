@@ -46,6 +46,7 @@ func (h *Handler) registerAPI(mux *http.ServeMux) {
 	h.registerConnections()
 	h.registerOAuth()
 	h.registerMappings()
+	h.registerSchemas()
 	h.registerRules()
 	h.registerTables()
 	h.registerDispositions()

@@ -86,7 +86,6 @@ func (h *Handler) registerConnections() {
 	handle(h, operator, post("/connections/{id}/test", "Check credentials, rights and fields, and make our external-id field", tag), h.testConnection)
 	handle(h, operator, post("/connections/{id}/pause", "Keep calls here until the connection is resumed", tag), h.pauseConnection)
 	handle(h, operator, post("/connections/{id}/resume", "Go on, and deliver what was kept", tag), h.resumeConnection)
-	handle(h, viewer, get("/connections/{id}/schema/{object}", "The fields of an object of the CRM", tag), h.connectionSchema)
 }
 
 func (h *Handler) viewConnection(c records.Connection) ConnectionView {
@@ -356,30 +355,6 @@ func (h *Handler) resume(ctx context.Context, p principal, id string) error {
 	}
 	_, err := h.drain(ctx, p.WorkspaceID, "", id)
 	return err
-}
-
-type schemaIn struct {
-	PathID
-	Object string `path:"object" example:"call"`
-}
-
-func (h *Handler) connectionSchema(ctx context.Context, p principal, in *schemaIn) (*answer[connectors.Schema], error) {
-	c, err := h.Store.ConnectionByID(ctx, p.WorkspaceID, in.ID)
-	if err != nil {
-		return nil, err
-	}
-	session, info, err := h.session(c)
-	if err != nil {
-		return nil, err
-	}
-	d, ok := session.(connectors.SchemaDescriber)
-	if !ok {
-		return nil, problem(http.StatusNotFound, info.Label+" has no fields of its own to list.")
-	}
-	ctx, cancel := context.WithTimeout(ctx, schemaTimeout)
-	defer cancel()
-	s, err := d.Describe(ctx, in.Object)
-	return &answer[connectors.Schema]{s}, err
 }
 
 func (h *Handler) connectorIDs() string {

@@ -85,6 +85,7 @@ func (h *Handler) putDispositions(ctx context.Context, p principal, in *disposit
 	if err := h.Store.PutDispositions(ctx, p.WorkspaceID, c.ID, rows); err != nil {
 		return nil, err
 	}
+	h.compared(ctx, p, c.ID, connectors.ObjectCall)
 	return h.dispositions(ctx, p, c, options, warning)
 }
 

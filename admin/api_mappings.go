@@ -7,12 +7,10 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/callsync/callsync/connectors"
 	"github.com/callsync/callsync/mappings"
 	"github.com/callsync/callsync/records"
 )
@@ -96,11 +94,10 @@ func (h *Handler) saveMapping(ctx context.Context, p principal, connectionID, ob
 	if err != nil {
 		return MappingView{}, err
 	}
-	doc, err := readMapping(text, object)
-	if err != nil {
+	if _, err := readMapping(text, object); err != nil {
 		return MappingView{}, mappingProblem(err)
 	}
-	warnings, err := h.checkTargets(ctx, c, doc)
+	warnings, err := h.checkTargets(ctx, c, object, text)
 	if err != nil {
 		return MappingView{}, err
 	}
@@ -109,6 +106,7 @@ func (h *Handler) saveMapping(ctx context.Context, p principal, connectionID, ob
 	if v.Version, err = h.Store.AddMappingVersion(ctx, p.WorkspaceID, v); err != nil {
 		return MappingView{}, err
 	}
+	h.compared(ctx, p, c.ID, object)
 	view := viewMapping(v)
 	view.Warnings = warnings
 	return view, nil
@@ -134,37 +132,6 @@ func mappingProblem(err error) error {
 		out.add("document", p.String())
 	}
 	return out.problem()
-}
-
-// checkTargets compares the rows with the fields that the CRM has. A CRM that does not answer stops nobody from saving:
-// the answer then carries a warning.
-func (h *Handler) checkTargets(ctx context.Context, c records.Connection, doc mappings.Document) ([]string, error) {
-	session, info, err := h.session(c)
-	if err != nil {
-		return nil, err
-	}
-	d, ok := session.(connectors.SchemaDescriber)
-	if !ok {
-		return nil, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, schemaTimeout)
-	defer cancel()
-	schema, err := d.Describe(ctx, doc.Object)
-	if err != nil {
-		h.Log.WarnContext(ctx, "mapping saved without the CRM's schema", "connection", c.ID, "err", err)
-		return []string{info.Label + " could not be asked for its fields, so their names were not checked."}, nil
-	}
-	var out faults
-	for i, row := range doc.Fields {
-		at := slices.IndexFunc(schema.Fields, func(f connectors.SchemaField) bool { return strings.EqualFold(f.Name, row.Target) })
-		switch {
-		case at < 0:
-			out.add("document", fmt.Sprintf("row %d: %s has no field %q in %s.", i+1, info.Label, clip(row.Target, 100), doc.Object))
-		case schema.Fields[at].ReadOnly && row.Mode != mappings.NeverWrite:
-			out.add("document", fmt.Sprintf("row %d: %s does not let anybody write %q.", i+1, info.Label, clip(row.Target, 100)))
-		}
-	}
-	return nil, out.problem()
 }
 
 func (h *Handler) listMappings(ctx context.Context, p principal, in *PathObject) (*answer[List[MappingView]], error) {
@@ -196,5 +163,6 @@ func (h *Handler) activateMapping(ctx context.Context, p principal, in *inVersio
 	if err := h.Store.ActivateMapping(ctx, p.WorkspaceID, in.ID, in.Object, in.Version); err != nil {
 		return nil, err
 	}
+	h.compared(ctx, p, in.ID, in.Object)
 	return h.getMapping(ctx, p, &in.PathObject)
 }

@@ -221,15 +221,21 @@ func TestMappings(t *testing.T) {
 		require.NoError(t, err)
 		return f.must(status, "PUT", path, string(body))
 	}
-	r := put(200, "format: 1\nobject: call\nfields:\n  - target: hs_call_title\n    value: {field: customer.name}\n", "shorter")
+	const at = "  - target: hs_timestamp\n    type: datetime\n    value: {field: started_at}\n"
+	r := put(200, "format: 1\nobject: call\nfields:\n"+at+"  - target: hs_call_title\n    value: {field: customer.name}\n", "shorter")
 	require.EqualValues(t, 2, r.JSON["version"])
-	r = f.must(200, "PUT", path, `{"document": {"format": 1, "object": "call", "fields": [{"target": "hs_call_title", "value": {"const": "x"}}]}}`)
+	r = f.must(200, "PUT", path, `{"document": {"format": 1, "object": "call", "fields": [{"target": "hs_call_title", "value": {"const": "x"}},
+		{"target": "hs_timestamp", "type": "datetime", "value": {"field": "started_at"}}]}}`)
 	require.EqualValues(t, 3, r.JSON["version"], "JSON itself is a document, too")
 
 	r = put(422, "format: 1\nobject: call\nfields:\n  - target: hs_call_title\n    value: {expr: 'customer.nmae +'}\n", "")
 	require.Contains(t, r.JSON["detail"], "row 1")
-	r = put(422, "format: 1\nobject: call\nfields:\n  - target: no_such_field\n    value: {const: x}\n", "")
-	require.Contains(t, r.JSON["detail"], `no field "no_such_field"`, "targets are compared with what the CRM has")
+	r = put(422, "format: 1\nobject: call\nfields:\n"+at+"  - target: no_such_field\n    value: {const: x}\n", "")
+	require.Contains(t, r.JSON["detail"], `line 7, row 2 (no_such_field), target: The CRM has no field no_such_field in call.`, "targets are compared with what the CRM has")
+	r = put(422, "format: 1\nobject: call\nfields:\n"+at+"  - target: hs_call_direction\n    type: picklist\n    value: {const: inbound}\n", "")
+	require.Contains(t, r.JSON["detail"], "Did you mean INBOUND?")
+	r = put(422, "format: 1\nobject: call\nfields:\n  - target: hs_call_title\n    value: {field: customer.name}\n", "")
+	require.Contains(t, r.JSON["detail"], "no record without hs_timestamp")
 	put(422, "format: 1\nobject: contact\nfields:\n  - target: phone\n    value: {const: x}\n", "")
 	put(422, ":::", "")
 
@@ -245,7 +251,8 @@ func TestMappings(t *testing.T) {
 	// A CRM that does not answer must not keep anybody from saving.
 	f.crm.Close()
 	r = put(200, "format: 1\nobject: call\nfields:\n  - target: anything\n    value: {const: x}\n", "")
-	require.NotEmpty(t, r.JSON["warnings"])
+	require.Contains(t, fmt.Sprint(r.JSON["warnings"]), "could not be asked for its fields")
+	require.Contains(t, fmt.Sprint(r.JSON["warnings"]), "no field anything", "what is known is said")
 }
 
 func TestTables(t *testing.T) {

@@ -19,6 +19,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	"github.com/callsync/callsync/activities"
 	"github.com/callsync/callsync/admin"
 	"github.com/callsync/callsync/call"
 	"github.com/callsync/callsync/connectors"
@@ -122,6 +123,11 @@ func newFixture(t *testing.T, options ...func(*admin.Deps)) *fixture {
 	for _, o := range options {
 		o(&deps)
 	}
+	transport := deps.Transport
+	if transport == nil {
+		transport = func(records.Connection) http.RoundTripper { return http.DefaultTransport }
+	}
+	deps.Schemas = &activities.Schemas{Store: db, Connectors: deps.Connectors, Transport: transport, Log: deps.Log}
 	quiet := slog.New(slog.DiscardHandler)
 	f.dir = ingest.NewDirectory(db, deps.Providers)
 	batcher := ingest.NewBatcher(db, nil, ingest.BatcherOptions{}, ingest.NewMetrics(nil), quiet, nil)

@@ -23,6 +23,7 @@ type Store interface {
 	RuleStore
 	Queries
 	DriftStore
+	SchemaStore
 	LiveStore
 	ClockStore
 }

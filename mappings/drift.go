@@ -117,7 +117,7 @@ func byName(fields []records.SchemaField) map[string]records.SchemaField {
 func successor(gone records.SchemaField, had map[string]records.SchemaField, now []records.SchemaField) (records.SchemaField, bool) {
 	var names []string
 	for _, f := range now {
-		if _, old := had[f.Name]; old || f.ReadOnly {
+		if _, old := had[f.Name]; old || f.ReadOnly || f.Hidden {
 			continue
 		}
 		if gone.Label != "" && foldName(f.Label) == foldName(gone.Label) {

@@ -180,7 +180,7 @@ func called(f records.SchemaField) string {
 func (v *validator) unknown() {
 	names := make([]string, 0, len(v.schema.Fields))
 	for _, f := range v.schema.Fields {
-		if !f.ReadOnly {
+		if !f.ReadOnly && !f.Hidden {
 			names = append(names, f.Name)
 		}
 	}
@@ -196,7 +196,7 @@ func (v *validator) unknown() {
 // nearestField is the field that a name was most likely meant to be: the one whose label it is, else the nearest name.
 func nearestField(name string, fields []records.SchemaField, names []string) string {
 	for _, f := range fields {
-		if !f.ReadOnly && f.Label != "" && foldName(f.Label) == foldName(name) {
+		if !f.ReadOnly && !f.Hidden && f.Label != "" && foldName(f.Label) == foldName(name) {
 			return f.Name
 		}
 	}

@@ -1,6 +1,12 @@
 package records
 
-import "time"
+import (
+	"errors"
+	"time"
+)
+
+// ErrNoSchema tells that a CRM has no fields of its own to list.
+var ErrNoSchema = errors.New("the connector describes no fields")
 
 // Schema is the fields of one object of a CRM, as the CRM described them.
 type Schema struct {
@@ -44,6 +50,8 @@ type SchemaField struct {
 	ReadOnly bool `json:"read_only"`
 	NoCreate bool `json:"read_only_on_create,omitempty"`
 	NoUpdate bool `json:"read_only_on_update,omitempty"`
+	// Hidden tells that the CRM shows it to nobody; it may be written all the same.
+	Hidden bool `json:"hidden,omitempty"`
 	// MaxLength is in characters; zero where there is no limit, or none is known.
 	MaxLength int `json:"max_length,omitempty"`
 	// Whole tells of a number that it keeps no fraction.

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/callsync/callsync/activities"
 	"github.com/callsync/callsync/activities/budget"
 	"github.com/callsync/callsync/activities/grants"
 	"github.com/callsync/callsync/admin"
@@ -61,11 +62,17 @@ func serve(ctx context.Context) error {
 		Grace: cfg.SweepGrace, Sweep: cfg.SweepInterval, Busy: batcher.Busy,
 	}, in, p.log)
 
+	granted, budgets := &grants.Grants{Store: p.db, Transport: p.network()}, &budget.Budgets{Store: p.db}
+	schemas := &activities.Schemas{Store: p.db, Connectors: crms(), Transport: p.transport(crms(), budgets), Budgets: budgets, Grants: granted,
+		Every: cfg.SchemaInterval, Log: p.log}
+	schemaWatch := ingest.NewSchemaWatch(schemas, p.db, relay.SyncNow, p.metrics, p.log)
+	schemas.Observe = schemaWatch.Observe
+
 	receiver := ingest.NewReceiver(dir, batcher, ingest.ReceiverOptions{MaxBody: p.cfg.HTTP.MaxBodyBytes}, in, p.log)
 	pages, err := admin.New(admin.Deps{
 		Store: watched{p.db, dir}, Providers: providers(), Connectors: crms(), Replayer: actions{relay}, Resyncer: relay,
 		Hooks:     receiver.Tests(),
-		Transport: p.transport(crms(), &budget.Budgets{Store: p.db}), Grants: &grants.Grants{Store: p.db, Transport: p.network()},
+		Transport: p.transport(crms(), budgets), Grants: granted, Schemas: schemas,
 		CheckHost: p.checkHost(), PublicURL: p.cfg.HTTP.PublicURL,
 		Version: telemetry.Build().Version, Log: p.log,
 	})
@@ -104,6 +111,7 @@ func serve(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { relay.Run(background) })
 	wg.Go(func() { ingest.NewSweeper(relay).Run(background) })
+	wg.Go(func() { schemaWatch.Run(background) })
 	wg.Go(func() { ingest.NewRematcher(p.db, relay.SyncNow, p.log).Run(background) })
 	wg.Go(func() { ingest.NewResyncer(p.db, relay.Resync, p.log).Run(background) })
 	wg.Go(func() { ingest.NewPuller(p.db, providers(), workflows.Signaller{Client: cl}, p.log).Run(background) })

@@ -65,6 +65,7 @@ func work(ctx context.Context) error {
 	deliveries := &activities.Delivery{
 		Store: p.db, Connectors: kinds, Transport: p.transport(kinds, budgets), Budgets: budgets,
 		Grants: &grants.Grants{Store: p.db, Transport: p.network()}, PublicURL: p.cfg.HTTP.PublicURL, Log: p.log,
+		Schemas: p.db,
 		Observe: deliveryMetrics(p.metrics),
 	}
 	temporalx.SetWorkflowCache(p.cfg.Delivery.StickyCache)

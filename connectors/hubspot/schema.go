@@ -51,7 +51,7 @@ var required = map[string][]string{
 
 // field is the property in callsync's terms.
 func (p property) field(object string) connectors.SchemaField {
-	f := connectors.SchemaField{Name: p.Name, Label: p.Label, Type: connectors.TypeText,
+	f := connectors.SchemaField{Name: p.Name, Label: p.Label, Type: connectors.TypeText, Hidden: p.Hidden,
 		Required: slices.Contains(required[objects[object]], p.Name),
 		ReadOnly: p.Calculated || p.ModificationMetadata.ReadOnlyValue || slices.Contains([]string{CallKey, ContactKey, RecordKey}, p.Name)}
 	switch p.Type {
@@ -101,9 +101,7 @@ func (s *session) Describe(ctx context.Context, object string) (connectors.Schem
 	}
 	out := connectors.Schema{Object: object, Fields: []connectors.SchemaField{}}
 	for _, p := range page.Results {
-		if !p.Hidden {
-			out.Fields = append(out.Fields, p.field(object))
-		}
+		out.Fields = append(out.Fields, p.field(object))
 	}
 	return out, nil
 }

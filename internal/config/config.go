@@ -77,6 +77,7 @@ type Intake struct {
 	RelayWorkers      int           `envconfig:"CALLSYNC_RELAY_WORKERS" default:"1" min:"1" max:"64" desc:"Batches applied side by side. One applies some 2,000 webhooks a second; more take processor time from taking webhooks in."`
 	SignalConcurrency int           `envconfig:"CALLSYNC_SIGNAL_CONCURRENCY" default:"16" min:"1" max:"512" desc:"Signals to Temporal under way at once"`
 	SweepInterval     time.Duration `envconfig:"CALLSYNC_SWEEP_INTERVAL" default:"30s" min:"100ms" max:"1h" desc:"How often calls are looked for that nobody is taking care of"`
+	SchemaInterval    time.Duration `envconfig:"CALLSYNC_SCHEMA_INTERVAL" default:"6h" min:"5m" max:"168h" desc:"How often the fields of the CRMs are read, to find out in time when they change"`
 	SweepGrace        time.Duration `envconfig:"CALLSYNC_SWEEP_GRACE" default:"2m" min:"1s" max:"24h" desc:"How late a call must be before it is signalled again"`
 }
 
