@@ -46,6 +46,8 @@ type Deps struct {
 	Version   string
 	// Live tunes the live view of calls.
 	Live LiveOptions
+	// Previewer, if set, makes previews of mappings.
+	Previewer Previewer
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Log is for operators; nil means slog.Default().
@@ -63,6 +65,8 @@ type Handler struct {
 	origins *http.CrossOriginProtection
 	drains  drains
 	live    *liveBoards
+	// previews has a place for each preview under way.
+	previews chan struct{}
 }
 
 var _ http.Handler = (*Handler)(nil)
@@ -96,6 +100,7 @@ func New(d Deps) (*Handler, error) {
 	if h.pages, err = newRenderer(); err != nil {
 		return nil, fmt.Errorf("admin: %w", err)
 	}
+	h.previews = make(chan struct{}, previewsAtOnce)
 	h.live = newLiveBoards(d.Live, d.Store, d.Log)
 	mux := http.NewServeMux()
 	h.registerAPI(mux)

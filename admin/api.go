@@ -59,6 +59,8 @@ func (h *Handler) registerAPI(mux *http.ServeMux) {
 	h.registerHolds()
 	h.registerResyncs()
 	h.registerWorkspaces()
+	h.registerMappingVersions(mux)
+	h.registerPreviews()
 	mux.Handle(apiPrefix+"/", h.apiAccess(inner))
 }
 
@@ -99,6 +101,8 @@ func schemaName(t reflect.Type, hint string) string {
 		return "Provider" + name
 	case strings.Contains(full, "/connectors."):
 		return "Connector" + name
+	case strings.HasSuffix(full, "/mappings.Step"), strings.HasSuffix(full, "/mappings.Change"), strings.HasSuffix(full, "/mappings.Warning"):
+		return "Mapping" + name
 	}
 	if name != "" {
 		name = strings.ToUpper(name[:1]) + name[1:]

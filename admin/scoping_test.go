@@ -65,6 +65,8 @@ func TestNoRouteCrossesWorkspaces(t *testing.T) {
 		"POST /workspaces":                               `{"name": "x"}`,
 	}
 
+	bodies["POST /connections/{id}/mappings/{object}/preview"] = `{"last": 1}`
+
 	require.NoError(t, f.db.CreateWorkspace(t.Context(), records.Workspace{ID: id(), Name: "nobody's"}))
 	other := id()
 	require.NoError(t, f.db.CreateWorkspace(t.Context(), records.Workspace{ID: other, Name: "Beta"}))
@@ -85,7 +87,7 @@ func TestNoRouteCrossesWorkspaces(t *testing.T) {
 		for method := range doc.Paths[path] {
 			method = strings.ToUpper(method)
 			name := method + " " + path
-			real := strings.NewReplacer("{object}", "call", "{n}", "1").Replace(path)
+			real := strings.NewReplacer("{object}", "call", "{n}", "1", "{a}", "1", "{b}", "1").Replace(path)
 			if prefix, _, ok := strings.Cut(path, "{id}"); ok {
 				require.Contains(t, ids, prefix, "the test knows nothing to ask %s for", name)
 				real = strings.Replace(real, "{id}", ids[prefix], 1)

@@ -75,6 +75,7 @@ func serve(ctx context.Context) error {
 		Transport: p.transport(crms(), budgets), Grants: granted, Schemas: schemas,
 		CheckHost: p.checkHost(), PublicURL: p.cfg.HTTP.PublicURL,
 		Version: telemetry.Build().Version, Log: p.log,
+		Previewer: p.previews(),
 	})
 	if err != nil {
 		return err
