@@ -25,6 +25,7 @@ Commands:
   worker    run the workflows and deliver calls to CRMs
   migrate   bring the database's schema up to date
   send-test send test calls to a running callsync and tell what it understood; --help tells how
+  mappings lint  tell what is wrong with mapping documents before they are in force; --help tells how
   keygen    print a value for CALLSYNC_SECRET_KEYS
   version   print the version
 
@@ -48,6 +49,9 @@ func main() {
 func run(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) > 1 && args[0] == "send-test" {
 		return runSendTest(ctx, args[1:], out)
+	}
+	if len(args) > 1 && args[0] == "mappings" && args[1] == "lint" {
+		return runLint(ctx, args[2:], os.Stdin, out)
 	}
 	if len(args) != 1 {
 		fmt.Fprint(out, usage)
