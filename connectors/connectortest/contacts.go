@@ -21,7 +21,7 @@ func dropping(t *testing.T, target Target, crm CRM, n int32) connectors.Session 
 	var left atomic.Int32
 	left.Store(n)
 	return serve(t, target, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if isChange(r) && left.Add(-1) >= 0 {
+		if target.isChange(r) && left.Add(-1) >= 0 {
 			crm.Handler.ServeHTTP(httptest.NewRecorder(), r)
 			panic(http.ErrAbortHandler)
 		}

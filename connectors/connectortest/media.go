@@ -77,10 +77,10 @@ func testRecordings(t *testing.T, target Target) {
 	var seen atomic.Int64
 	var watching, drop atomic.Bool
 	session := serve(t, target, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if watching.Load() && r.ContentLength != 0 && isChange(r) && !strings.Contains(r.Header.Get("Content-Type"), "json") {
+		if watching.Load() && r.ContentLength != 0 && target.isChange(r) && !strings.Contains(r.Header.Get("Content-Type"), "json") {
 			r.Body = watched{r.Body, &seen}
 		}
-		if drop.Load() && isChange(r) {
+		if drop.Load() && target.isChange(r) {
 			drop.Store(false)
 			crm.Handler.ServeHTTP(discard{http.Header{}}, r)
 			panic(http.ErrAbortHandler)

@@ -80,7 +80,10 @@ func testConcurrent(t *testing.T, target Target) {
 	}
 }
 
-func isChange(r *http.Request) bool {
+func (target Target) isChange(r *http.Request) bool {
+	if target.Changes != nil {
+		return target.Changes(r)
+	}
 	return r.Method != http.MethodGet && !strings.Contains(r.URL.Path, "search")
 }
 
@@ -89,7 +92,7 @@ func testCommitThenDrop(t *testing.T, target Target) {
 	var left atomic.Int32
 	left.Store(2)
 	session := serve(t, target, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if isChange(r) && left.Add(-1) >= 0 {
+		if target.isChange(r) && left.Add(-1) >= 0 {
 			crm.Handler.ServeHTTP(httptest.NewRecorder(), r)
 			panic(http.ErrAbortHandler)
 		}
@@ -110,7 +113,7 @@ func testCommitThenTimeout(t *testing.T, target Target) {
 	hang := hanging(t)
 	committed := make(chan struct{})
 	session := serve(t, target, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if isChange(r) && left.Add(-1) >= 0 {
+		if target.isChange(r) && left.Add(-1) >= 0 {
 			// The CRM is slow: it commits after the client has given up, with the request in its hands. The body is read
 			// first, or net/http would not notice that the client is gone.
 			body, err := io.ReadAll(r.Body)

@@ -100,6 +100,9 @@ type Target struct {
 	UploadName, UploadType string
 	// Buffered allows an upload to be in memory: the vendor takes recordings inside JSON only.
 	Buffered bool
+	// Changes tells which requests may change something, where everything is a POST to one address or another. Nil means all
+	// but GETs and those with "search" in their path.
+	Changes func(*http.Request) bool
 	// Errors are the vendor's refusals, with their headers and bodies as documented or observed.
 	Errors []VendorError
 	// Classes are the statuses whose class differs from connectors.Classify.

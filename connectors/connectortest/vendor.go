@@ -158,7 +158,7 @@ func testLag(t *testing.T, target Target) {
 	crm.Lag(true)
 	dropping := true
 	session := serve(t, target, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if isChange(r) && dropping {
+		if target.isChange(r) && dropping {
 			dropping = false
 			crm.Handler.ServeHTTP(httptest.NewRecorder(), r)
 			panic(http.ErrAbortHandler)
