@@ -19,6 +19,8 @@ import (
 	"github.com/callsync/callsync/connectors/salesforce/salesforcefake"
 	"github.com/callsync/callsync/connectors/webhook"
 	"github.com/callsync/callsync/connectors/webhook/webhookfake"
+	"github.com/callsync/callsync/connectors/zoho"
+	"github.com/callsync/callsync/connectors/zoho/zohofake"
 )
 
 // Fake is a fake CRM with the settings of a connection to it.
@@ -36,6 +38,7 @@ var fakes = map[string]func() Fake{
 	pipedrive.ID:  fakePipedrive,
 	salesforce.ID: fakeSalesforce,
 	webhook.ID:    func() Fake { return fakeWebhook(NewReceiver()) },
+	zoho.ID:       fakeZoho,
 }
 
 // FakeIDs are the connectors that have a fake CRM, in their order.
@@ -109,6 +112,21 @@ func fakePipedrive() Fake {
 				}
 			}
 			return out
+		},
+	}
+}
+
+func fakeZoho() Fake {
+	f := zohofake.New(zohofake.Options{})
+	return Fake{
+		CRM: CRM{Connector: zoho.ID, Handler: f, Secrets: map[string]string{"access_token": zohofake.Token},
+			Config: map[string]string{"credits_per_day": unlimited}},
+		Calls: func() map[string]int {
+			var records []map[string]any
+			for _, r := range f.All("Calls") {
+				records = append(records, r.Fields)
+			}
+			return tally(records, zoho.KeyField)
 		},
 	}
 }

@@ -42,7 +42,7 @@ func (s *session) WriteCalls(ctx context.Context, ws []connectors.CallWrite) []c
 			fields[KeyField] = cutKey(w.Key)
 			it.linked = attach(calls, fields, w.Links)
 			creates = append(creates, it)
-		case !isID(w.RemoteID):
+		case !usable(w.RemoteID):
 			out[i].Err = gone("update of Calls")
 		default:
 			fitUpdate(fields)

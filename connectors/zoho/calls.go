@@ -171,7 +171,7 @@ func (s *session) taken(ctx context.Context, module, key string, refusal error) 
 // update changes a record by its id.
 func (s *session) update(ctx context.Context, module, id string, fields values, warnings []connectors.Warning) (connectors.Written, error) {
 	written := connectors.Written{RemoteID: id, URL: s.recordURL(module, id), Warnings: warnings}
-	if !isID(id) {
+	if !usable(id) {
 		return written, gone("update of " + module)
 	}
 	q := request{method: http.MethodPut, name: "update of " + module, module: module, path: recordPath(module, id)}
@@ -212,7 +212,7 @@ func cutKey(key string) string {
 func attach(module string, fields values, to []connectors.Ref) []connectors.Ref {
 	var done []connectors.Ref
 	for _, l := range to {
-		if isID(l.ID) && tie(module, fields, l) {
+		if usable(l.ID) && tie(module, fields, l) {
 			done = append(done, l)
 		}
 	}
@@ -261,7 +261,7 @@ func (s *session) byKey(ctx context.Context, module, key string, fields ...strin
 	if found, err := s.read(ctx, q, &p); !found || err != nil {
 		return nil, false, err
 	}
-	at := slices.IndexFunc(p.Data, func(r values) bool { return r.text(KeyField) == key && isID(r.text("id")) })
+	at := slices.IndexFunc(p.Data, func(r values) bool { return r.text(KeyField) == key && usable(r.text("id")) })
 	if at < 0 {
 		return nil, false, nil
 	}
@@ -313,7 +313,7 @@ func (s *session) LinkCall(ctx context.Context, callID string, to connectors.Ref
 	if !tie(calls, fields, to) {
 		return &connectors.Error{Class: connectors.Unsupported, Public: "callsync cannot tie a Zoho call to a record of this kind."}
 	}
-	if !isID(to.ID) {
+	if !usable(to.ID) {
 		return gone("link of Calls")
 	}
 	r, err := s.record(ctx, calls, callID, url.Values{"fields": {"id,Who_Id,What_Id"}})

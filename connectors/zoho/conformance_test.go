@@ -18,7 +18,7 @@ import (
 	"github.com/callsync/callsync/connectors/zoho/zohofake"
 )
 
-const token = "1000.fake"
+const token = zohofake.Token
 
 var noon = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 

@@ -49,7 +49,7 @@ func (s *session) FindContacts(ctx context.Context, q connectors.PhoneQuery) ([]
 				return nil, err
 			}
 			for _, r := range found {
-				if id := r.text("id"); isID(id) && !seen[module+id] {
+				if id := r.text("id"); usable(id) && !seen[module+id] {
 					seen[module+id] = true
 					out = append(out, s.contact(object, r))
 				}
@@ -184,6 +184,10 @@ func (s *session) FollowContact(ctx context.Context, of connectors.Ref) (connect
 	if people[module] == nil {
 		return connectors.Ref{}, false, &connectors.Error{Class: connectors.Unsupported, Public: "callsync follows contacts, leads and accounts in Zoho CRM, and nothing else."}
 	}
+	if !isID(of.ID) {
+		// It may be another CRM's, of which Zoho would say that the address is wrong.
+		return connectors.Ref{}, false, nil
+	}
 	query := url.Values{"fields": {"id"}}
 	if module == leads {
 		// Without this Zoho shows no lead that was converted; its fields come with all others.
@@ -200,7 +204,7 @@ func (s *session) FollowContact(ctx context.Context, of connectors.Ref) (connect
 		return connectors.Ref{Object: of.Object, ID: r.text("id")}, true, nil
 	}
 	for _, to := range []connectors.Ref{{Object: connectors.ObjectContact, ID: became(r, "contact", "Converted_Contact")}, {Object: connectors.ObjectCompany, ID: became(r, "account", "Converted_Account")}} {
-		if isID(to.ID) {
+		if usable(to.ID) {
 			return to, true, nil
 		}
 	}
@@ -232,7 +236,7 @@ func became(r values, detail, field string) string {
 
 // related reads a related list of a record, page by page until more says no.
 func (s *session) related(ctx context.Context, module, id, list string, fields []string, more func(values) bool) error {
-	if !isID(id) {
+	if !usable(id) {
 		return gone("read of " + list)
 	}
 	for n := 1; n <= maxSearch/searchPage; n++ {

@@ -27,7 +27,7 @@ func (s *session) OpenDeals(ctx context.Context, of connectors.Ref) ([]connector
 	seen := 0
 	err = s.related(ctx, modules[of.Object], of.ID, deals, []string{"id", "Deal_Name", "Stage", "Owner", "Modified_Time"}, func(r values) bool {
 		stage := r.text("Stage")
-		if is, known := closed[stage]; isID(r.text("id")) && !is && (known || !looksClosed(stage)) {
+		if is, known := closed[stage]; usable(r.text("id")) && !is && (known || !looksClosed(stage)) {
 			out = append(out, connectors.Deal{Ref: connectors.Ref{Object: connectors.ObjectDeal, ID: r.text("id")}, Name: r.text("Deal_Name"),
 				OwnerID: r.ref("Owner"), ModifiedAt: modified(r)})
 		}

@@ -150,7 +150,7 @@ func (s *session) classify(q request, status int, v vendorError) *connectors.Err
 		if d.Duplicate.ID == "" && d.Duplicate.Module.APIName == "" {
 			d.Duplicate.ID = d.ID
 		}
-		if m := d.Duplicate.Module.APIName; isID(d.Duplicate.ID) && (m == "" || m == q.module) {
+		if m := d.Duplicate.Module.APIName; usable(d.Duplicate.ID) && (m == "" || m == q.module) {
 			e.RemoteID = d.Duplicate.ID
 		}
 	case v.Code == codeLocked:

@@ -74,7 +74,7 @@ func (s *session) writeNote(ctx context.Context, w connectors.RecordWrite) (conn
 func noteParent(list []connectors.Ref) (connectors.Ref, bool) {
 	at := slices.IndexFunc(list, func(l connectors.Ref) bool {
 		m := modules[l.Object]
-		return isID(l.ID) && m != "" && m != notes
+		return usable(l.ID) && m != "" && m != notes
 	})
 	if at < 0 {
 		return connectors.Ref{}, false
@@ -86,7 +86,7 @@ func noteParent(list []connectors.Ref) (connectors.Ref, bool) {
 func (s *session) noteOf(ctx context.Context, parent connectors.Ref, key string) (string, error) {
 	id := ""
 	err := s.related(ctx, modules[parent.Object], parent.ID, notes, []string{"id", "Note_Title"}, func(r values) bool {
-		if strings.HasSuffix(r.text("Note_Title"), mark(key)) && isID(r.text("id")) {
+		if strings.HasSuffix(r.text("Note_Title"), mark(key)) && usable(r.text("id")) {
 			id = r.text("id")
 		}
 		return id == ""
@@ -103,7 +103,7 @@ func (s *session) searchNote(ctx context.Context, key string) (string, bool, err
 		return "", false, err
 	}
 	for _, r := range p.Data {
-		if strings.HasSuffix(r.text("Note_Title"), mark(key)) && isID(r.text("id")) {
+		if strings.HasSuffix(r.text("Note_Title"), mark(key)) && usable(r.text("id")) {
 			return r.text("id"), true, nil
 		}
 	}

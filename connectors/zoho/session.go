@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/go-resty/resty/v2"
 
@@ -73,6 +74,7 @@ var (
 	_ connectors.RecordingUploader   = (*session)(nil)
 	_ connectors.TranscriptionWriter = (*session)(nil)
 	_ connectors.TaskWriter          = (*session)(nil)
+	_ connectors.TaskReader          = (*session)(nil)
 	_ connectors.NoteWriter          = (*session)(nil)
 	_ connectors.TicketWriter        = (*session)(nil)
 	_ connectors.DealToucher         = (*session)(nil)
@@ -221,12 +223,17 @@ func get(name, module, path string, query url.Values) request {
 	return request{method: http.MethodGet, name: name, module: module, path: path, query: query, reads: true}
 }
 
-// recordPath is the path of a record. The id was seen to be a number.
+// recordPath is the path of a record, whose id is usable.
 func recordPath(module, id string, more ...string) string {
-	return "/" + module + "/" + id + strings.Join(append([]string{""}, more...), "/")
+	return "/" + module + "/" + url.PathEscape(id) + strings.Join(append([]string{""}, more...), "/")
 }
 
-// isID tells whether s may be the id of a record: Zoho's are numbers of up to 19 digits.
+// usable tells whether id can name a record in a path.
+func usable(id string) bool {
+	return strings.Trim(id, ".") != "" && len(id) <= 100 && !strings.ContainsFunc(id, unicode.IsControl)
+}
+
+// isID tells whether s is an id as Zoho makes them: numbers of up to 19 digits.
 func isID(s string) bool {
 	return s != "" && len(s) <= 30 && strings.Trim(s, "0123456789") == ""
 }
@@ -241,7 +248,7 @@ type page struct {
 
 // record reads one record; fields may be empty for all of them. NotFound where it is gone.
 func (s *session) record(ctx context.Context, module, id string, query url.Values) (values, error) {
-	if !isID(id) {
+	if !usable(id) {
 		return nil, gone("read of " + module)
 	}
 	var p page
@@ -302,7 +309,7 @@ func (s *session) recordURL(module, id string) string {
 	if s.org == "" || module == notes {
 		return ""
 	}
-	return "https://" + s.ui + "/crm/org" + s.org + "/tab/" + module + "/" + id
+	return "https://" + s.ui + "/crm/org" + s.org + "/tab/" + module + "/" + url.PathEscape(id)
 }
 
 // scopesAreNoTokens makes a 403 of a 401 that asks for a scope: another access token has the same scopes, and Zoho gives

@@ -15,9 +15,12 @@ import (
 	"time"
 )
 
+// Token is the access token of an account without Options.Tokens.
+const Token = "1000.fake"
+
 // Options configure an account.
 type Options struct {
-	// Tokens are static access tokens, each with its scopes; nil scopes mean all. Nil means one token, "1000.fake".
+	// Tokens are static access tokens, each with its scopes; nil scopes mean all. Nil means one, Token.
 	Tokens map[string][]string
 	// OrgID is the organization's number; empty means 60012345678.
 	OrgID string
@@ -98,7 +101,7 @@ const (
 // New makes an account with Zoho's usual modules and fields.
 func New(o Options) *Fake {
 	if o.Tokens == nil {
-		o.Tokens = map[string][]string{"1000.fake": nil}
+		o.Tokens = map[string][]string{Token: nil}
 	}
 	o.OrgID = orDefault(o.OrgID, "60012345678")
 	o.ClientID, o.ClientSecret = orDefault(o.ClientID, "1000.FAKE"), orDefault(o.ClientSecret, "fake-secret")
