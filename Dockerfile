@@ -11,13 +11,15 @@ COPY . .
 ARG VERSION=
 RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X github.com/callsync/callsync/internal/telemetry.Version=$VERSION" \
         -o /out/callsync ./cmd/callsync \
- && mkdir -p /out/spool
+ && mkdir -p /out/spool /out/recordings
 
 # Certificates and time zones, and nothing else.
 FROM gcr.io/distroless/static-debian12:nonroot
 COPY --from=build /out/callsync /usr/local/bin/callsync
 # For CALLSYNC_SPOOL_DIR: mount a volume here that survives restarts.
 COPY --from=build --chown=nonroot:nonroot /out/spool /var/lib/callsync/spool
+# For CALLSYNC_BLOB_URL, where it is a folder: mount a volume here that serve and worker share.
+COPY --from=build --chown=nonroot:nonroot /out/recordings /var/lib/callsync/recordings
 USER nonroot:nonroot
 EXPOSE 8080
 ENTRYPOINT ["/usr/local/bin/callsync"]

@@ -41,10 +41,12 @@ const (
 	Parked    Outcome = "parked"
 )
 
-// Times that bound one delivery. DeliverTimeout is the activity's StartToClose and the lease of an attempt: longer than
-// all its requests together, so that a retry never runs beside the attempt it replaces.
+// Times that bound one delivery. WriteTimeout bounds what an attempt does but for uploads of recordings: longer than all its
+// requests together. DeliverTimeout is the activity's StartToClose: an attempt shows life and holds its lease until then, so
+// that a retry never runs beside the attempt it replaces.
 const (
-	DeliverTimeout = 2 * time.Minute
+	WriteTimeout   = 2 * time.Minute
+	DeliverTimeout = 30 * time.Minute
 	// DeliverGiveUp is how long a delivery is retried before it is parked.
 	DeliverGiveUp = 72 * time.Hour
 )

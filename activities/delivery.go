@@ -33,6 +33,9 @@ type Delivery struct {
 	// PublicURL is where people reach callsync; links to calls begin with it.
 	PublicURL string
 	Log       *slog.Logger
+	// Recordings, if set, has recordings copied that are to be uploaded, and Files reads the copies.
+	Recordings RecordingStore
+	Files      RecordingFiles
 	// Observe, if set, is told of every attempt's connector, outcome, class and duration, for metrics.
 	Observe func(connector, outcome, class string, took time.Duration)
 
@@ -70,7 +73,7 @@ func (d *attempt) conclude(ctx context.Context) (DeliverResult, error) {
 	if errors.Is(err, errStore) {
 		return DeliverResult{}, d.storeFailed(ctx, d.in, "deliver", err)
 	}
-	if cause := context.Cause(ctx); errors.Is(cause, records.ErrLeaseLost) {
+	if cause := context.Cause(ctx); errors.Is(cause, records.ErrLeaseLost) || errors.Is(cause, errTooLong) {
 		return DeliverResult{}, retryError(connectors.Conflict, Lease)
 	} else if ctx.Err() != nil {
 		// The worker stops, or Temporal took the attempt away: what was sent is found again by the next one.
@@ -116,14 +119,18 @@ type attempt struct {
 	shadowed *records.Shadow
 	// ownerID is the CRM user who shall own what is made.
 	ownerID string
+	// limit ends an attempt that takes longer than WriteTimeout.
+	limit *time.Timer
 }
 
 // keepAlive heartbeats and renews the lease while the attempt lasts, and cancels it when the lease is lost.
 func (d *attempt) keepAlive(parent context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(parent)
+	d.limit = time.AfterFunc(WriteTimeout, func() { cancel(errTooLong) })
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		defer d.limit.Stop()
 		tick := time.NewTicker(HeartbeatEvery)
 		defer tick.Stop()
 		for {
@@ -252,6 +259,10 @@ func (d *attempt) deliver(ctx context.Context) (verdict, error) {
 	acted := []string(nil)
 	if err == nil && !deleted {
 		acted, err = d.act(ctx)
+	}
+	if err == nil && !deleted {
+		uploaded, uerr := d.uploadRecordings(ctx, session, party.Ref)
+		acted, err = append(acted, uploaded...), uerr
 	}
 	if err != nil {
 		return verdict{}, err

@@ -57,7 +57,7 @@ func (d *attempt) mappingInput(contactID, ownerID string, options []mappings.Opt
 	}
 	in := mappings.Input{
 		Message: d.lane.Message, Form: d.lane.Form,
-		Call: d.lane.Call.Call, OwnNumber: d.lane.OwnNumber, ContactID: contactID, OwnerID: ownerID, Dispositions: options,
+		Call: d.sharedCall(), RecordingURL: d.recordingURL(), OwnNumber: d.lane.OwnNumber, ContactID: contactID, OwnerID: ownerID, Dispositions: options,
 		CallURL: callURL, Location: loc,
 	}
 	if d.todo != nil {
@@ -79,7 +79,7 @@ func (d *attempt) write(ctx context.Context, session connectors.Session, fields 
 			return false, nil, err
 		}
 	}
-	w := connectors.CallWrite{Key: d.key(), RemoteID: orElse(d.remoteID, row.RemoteID), Call: d.lane.Call.Call}
+	w := connectors.CallWrite{Key: d.key(), RemoteID: orElse(d.remoteID, row.RemoteID), Call: d.sharedCall()}
 	merged, deleted, err := d.merge(ctx, session, fields, w.RemoteID)
 	if err != nil || deleted {
 		return deleted, nil, err

@@ -319,6 +319,7 @@ func (s *Stack) startCallsync(ctx context.Context, path string) error {
 		"CALLSYNC_ADMIN_PASSWORD":      s.AdminPassword,
 		"CALLSYNC_ALLOW_PRIVATE_HOSTS": "true",
 		"CALLSYNC_SPOOL_DIR":           filepath.Join(s.Dir, "spool"),
+		"CALLSYNC_BLOB_URL":            "file://" + filepath.ToSlash(filepath.Join(s.Dir, "recordings")),
 	})
 	if err := os.MkdirAll(filepath.Join(s.Dir, "spool"), 0o700); err != nil {
 		return err

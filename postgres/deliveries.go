@@ -123,7 +123,7 @@ func (db *DB) leaseLane(ctx context.Context, workspaceID, kind, callID, connecti
 	}
 	k.ID, k.WorkspaceID = connectionID, workspaceID
 	if id == nil {
-		return lane, laneState(&lane, kind, callID, sourceID, state, config, revision)
+		return db.withRecordings(ctx, lane, laneState(&lane, kind, callID, sourceID, state, config, revision))
 	}
 	lane.Delivery = records.Delivery{
 		ID: *id, WorkspaceID: workspaceID, ConnectionID: connectionID, Object: kind, Key: callID, RecordID: callID,
@@ -138,7 +138,7 @@ func (db *DB) leaseLane(ctx context.Context, workspaceID, kind, callID, connecti
 	if err != nil {
 		return lane, fmt.Errorf("read a lane: %w", err)
 	}
-	return lane, nil
+	return db.withRecordings(ctx, lane, nil)
 }
 
 // laneState reads what a lane has whether or not it has a delivery: its record and its connection's settings.
@@ -261,7 +261,6 @@ func (db *DB) FinishLane(ctx context.Context, r records.LaneResult) error {
 		kept, err6 = storableJSON(r.Kept)
 	}
 	if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
-
 		return fmt.Errorf("encode a delivery: %w", err)
 	}
 	// A failed delivery must not fail to be recorded for what a CRM or a mapping put into a text.

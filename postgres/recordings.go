@@ -198,6 +198,15 @@ func (db *DB) ShareRecordings(ctx context.Context, c call.Call) ([]records.Recor
 	}
 }
 
+// withRecordings adds to a lane what is kept of its call's recordings.
+func (db *DB) withRecordings(ctx context.Context, lane records.Lane, err error) (records.Lane, error) {
+	if err != nil || len(lane.Call.Call.Recordings) == 0 {
+		return lane, err
+	}
+	lane.Recordings, err = db.ShareRecordings(ctx, lane.Call.Call)
+	return lane, err
+}
+
 // RecordingByID returns a recording with what its phone system says of it. Errors: records.ErrNotFound.
 func (db *DB) RecordingByID(ctx context.Context, workspaceID, id string) (records.RecordingJob, error) {
 	rows, _ := db.pool.Query(ctx, recordingForLink+`where r.workspace_id = $1 and r.id = $2`, workspaceID, id)

@@ -220,7 +220,11 @@ func disposition(j records.RecordingJob) string {
 	if at.IsZero() {
 		at = j.KnownAt
 	}
-	return fmt.Sprintf(`inline; filename="recording-%s-%s.%s"`, at.UTC().Format("20060102-1504"), j.ID[len(j.ID)-8:], Extension(j.ContentType))
+	ext, ok := records.RecordingExtension(j.ContentType)
+	if !ok {
+		ext = "bin"
+	}
+	return fmt.Sprintf(`inline; filename="recording-%s-%s.%s"`, at.UTC().Format("20060102-1504"), j.ID[len(j.ID)-8:], ext)
 }
 
 // vendor leads to the phone system, or hands its answer through where a browser may not have what proves who asks.
@@ -274,8 +278,9 @@ func (l *Links) proxy(w http.ResponseWriter, r *http.Request, j records.Recordin
 	kind, ok := typeOf(head, resp.Header.Get("Content-Type"), j.Vendor.ContentType)
 	if start, _, ranged := contentRange(resp); ranged && start > 0 {
 		// The middle of a file says nothing of its kind.
-		if kind, ok = plainType(resp.Header.Get("Content-Type")), true; extensions[kind] == "" {
-			kind = octets
+		kind = plainType(resp.Header.Get("Content-Type"))
+		if _, ok = records.RecordingExtension(kind); !ok {
+			kind, ok = octets, true
 		}
 	}
 	if !ok {

@@ -5,20 +5,15 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+
+	"github.com/callsync/callsync/records"
 )
 
 // sniffed is how much of a file is looked at to tell what it is.
 const sniffed = 512
 
-// extensions of the types that recordings are kept and served as. Others become octets: nothing that a browser would run
-// is ever served under our name.
-var extensions = map[string]string{
-	"audio/mpeg": "mp3", "audio/wav": "wav", "audio/ogg": "ogg", "audio/mp4": "m4a", "audio/aac": "aac", "audio/flac": "flac",
-	"audio/amr": "amr", "audio/webm": "weba", "audio/basic": "au", "audio/aiff": "aiff", "audio/gsm": "gsm", "audio/opus": "opus",
-	"video/mp4": "mp4", "video/webm": "webm",
-}
-
-// octets is the type of a recording of which nothing better is known.
+// octets is the type of a recording of which nothing better is known. Nothing that a browser would run is ever served under
+// our name: a type that is none of a recording becomes this one.
 const octets = "application/octet-stream"
 
 // sameType are other names of types.
@@ -41,7 +36,7 @@ func typeOf(head []byte, sent, announced string) (contentType string, ok bool) {
 		return "", false
 	}
 	for _, t := range []string{sent, plainType(announced)} {
-		if _, known := extensions[t]; known {
+		if _, known := records.RecordingExtension(t); known {
 			return t, true
 		}
 	}
@@ -94,12 +89,4 @@ func plainType(s string) string {
 		return usual
 	}
 	return t
-}
-
-// Extension is the file extension of a recording's type, "bin" for one that is not known.
-func Extension(contentType string) string {
-	if e, ok := extensions[contentType]; ok {
-		return e
-	}
-	return "bin"
 }

@@ -38,6 +38,8 @@ type Lane struct {
 	ConnectionRules int
 	// Actions is the version of the connection's actions; zero where it has none.
 	Actions int
+	// Recordings are what is kept of the call's recordings, the oldest first.
+	Recordings []Recording
 	// Connection comes without its secrets.
 	Connection Connection
 	// Deleted tells that the connection is no more.

@@ -161,3 +161,19 @@ type RecordingResult struct {
 // RecordingPatience is for how long after its call's window a recording that is not there counts as "not yet". Phone
 // systems make it ready within minutes as a rule, and within hours after trouble of theirs.
 const RecordingPatience = 12 * time.Hour
+
+// recordingTypes are the types that recordings are kept and served as, with the extensions of their files.
+var recordingTypes = map[string]string{
+	"audio/mpeg": "mp3", "audio/wav": "wav", "audio/ogg": "ogg", "audio/mp4": "m4a", "audio/aac": "aac", "audio/flac": "flac",
+	"audio/amr": "amr", "audio/webm": "weba", "audio/basic": "au", "audio/aiff": "aiff", "audio/gsm": "gsm", "audio/opus": "opus",
+	"video/mp4": "mp4", "video/webm": "webm",
+}
+
+// RecordingExtension is the file extension of a recording's type; ok is false for a type that is none of a recording.
+func RecordingExtension(contentType string) (extension string, ok bool) {
+	extension, ok = recordingTypes[contentType]
+	return extension, ok
+}
+
+// StepRecording is the step of a delivery that uploaded a recording.
+func StepRecording(id string) string { return "recording:" + id }

@@ -20,6 +20,7 @@ import (
 	"github.com/callsync/callsync/internal/telemetry"
 	"github.com/callsync/callsync/internal/temporalx"
 	"github.com/callsync/callsync/postgres"
+	"github.com/callsync/callsync/recordings"
 	"github.com/callsync/callsync/records"
 	"github.com/callsync/callsync/workflows"
 )
@@ -90,6 +91,15 @@ func serve(ctx context.Context) error {
 		return p.db.Ping(ctx)
 	}
 	mux := http.NewServeMux()
+	files, err := p.archive()
+	if err != nil {
+		return err
+	}
+	links, err := p.recordingLinks(files, pages.SignedIn)
+	if err != nil {
+		return err
+	}
+	mux.Handle(recordings.Path, links)
 	mux.Handle("/hooks/", receiver)
 	mux.Handle("/", pages)
 	// A route of its own, so that streams that last for hours do not count as slow pages.
@@ -114,6 +124,7 @@ func serve(ctx context.Context) error {
 	wg.Go(func() { ingest.NewSweeper(relay).Run(background) })
 	wg.Go(func() { schemaWatch.Run(background) })
 	wg.Go(func() { ingest.NewRematcher(p.db, relay.SyncNow, p.log).Run(background) })
+	wg.Go(func() { recordings.News{Store: p.db, Sync: relay.SyncNow, Log: p.log}.Run(background) })
 	wg.Go(func() { ingest.NewResyncer(p.db, relay.Resync, p.log).Run(background) })
 	wg.Go(func() { ingest.NewPuller(p.db, providers(), workflows.Signaller{Client: cl}, p.log).Run(background) })
 	wg.Go(func() {

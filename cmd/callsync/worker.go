@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -60,13 +61,17 @@ func work(ctx context.Context) error {
 	}
 	defer cl.Close()
 
+	files, err := p.archive()
+	if err != nil {
+		return err
+	}
 	kinds := crms()
 	budgets := &budget.Budgets{Store: p.db}
 	deliveries := &activities.Delivery{
 		Store: p.db, Connectors: kinds, Transport: p.transport(kinds, budgets), Budgets: budgets,
 		Grants: &grants.Grants{Store: p.db, Transport: p.network()}, PublicURL: p.cfg.HTTP.PublicURL, Log: p.log,
 		Schemas: p.db,
-		Observe: deliveryMetrics(p.metrics),
+		Observe: deliveryMetrics(p.metrics), Recordings: p.db, Files: files,
 	}
 	temporalx.SetWorkflowCache(p.cfg.Delivery.StickyCache)
 	fatal := func(err error) { failed <- fmt.Errorf("worker: %w", err) }
@@ -98,13 +103,18 @@ func work(ctx context.Context) error {
 		}
 	}
 	working.Store(true)
+	copying, stopCopying := context.WithCancel(ctx)
+	var copies sync.WaitGroup
+	copies.Go(func() { p.archiver(files).Run(copying) })
 	p.log.Info("working", "connectors", len(kinds))
 	select {
 	case <-ctx.Done():
 		p.log.Info("stopping: finishing the deliveries under way")
 	case err = <-failed:
 	}
+	stopCopying()
 	stopAll(workers)
+	copies.Wait()
 	return err
 }
 

@@ -29,6 +29,7 @@ type Config struct {
 	Secrets  Secrets       `desc:"Secrets and first start"`
 	Intake   Intake        `desc:"Intake of webhooks"`
 	Delivery DeliveryLimit `desc:"Delivery to CRMs"`
+	Archive  Archive       `desc:"Recording archive"`
 	Process  Process       `desc:"Process"`
 }
 
@@ -62,7 +63,6 @@ type HTTP struct {
 // Secrets are what protects the rest, and what exists after the first start.
 type Secrets struct {
 	Keys          Secret    `envconfig:"CALLSYNC_SECRET_KEYS" needed:"serve worker" desc:"Keys that seal stored secrets, as id:base64 (32 bytes each), separated by commas. The first one seals, all of them open: to rotate, put a new one in front and keep the old one."`
-	BlobURL       SecretURL `envconfig:"CALLSYNC_BLOB_URL" desc:"Recording archive; not used yet"`
 	AdminToken    Secret    `envconfig:"CALLSYNC_ADMIN_TOKEN" desc:"API token of the bootstrap admin; empty: one is made at the first start and printed once. A new value is added to the old ones."`
 	AdminEmail    string    `envconfig:"CALLSYNC_ADMIN_EMAIL" desc:"E-mail of a UI user who is made at the start, if there is none with it yet"`
 	AdminPassword Secret    `envconfig:"CALLSYNC_ADMIN_PASSWORD" desc:"Password of that user, at least 8 characters; that of an existing user is not changed"`
@@ -86,6 +86,13 @@ type DeliveryLimit struct {
 	Concurrency int    `envconfig:"CALLSYNC_DELIVER_CONCURRENCY" default:"32" min:"1" max:"2000" desc:"Deliveries under way at once, per kind of CRM and process"`
 	StickyCache int    `envconfig:"CALLSYNC_STICKY_CACHE" default:"10000" min:"0" max:"1000000" desc:"Waiting calls whose workflow a worker keeps in memory; the others are replayed when they wake"`
 	Deployment  string `envconfig:"WORKER_DEPLOYMENT" desc:"Name of the Temporal worker deployment; turns worker versioning on, and nothing runs until a current version is set there. Empty: off."`
+}
+
+// Archive is where copies of recordings are kept.
+type Archive struct {
+	URL         SecretURL `envconfig:"CALLSYNC_BLOB_URL" default:"file:///var/lib/callsync/recordings" desc:"Recording archive: a folder that serve and worker share, as file:///folder, or a bucket of an S3-compatible service, as s3://KEY:SECRET@host/bucket/prefix?region=eu-central-1. Nothing is written there until a source archives its recordings or a connection uploads them."`
+	MaxBytes    int64     `envconfig:"CALLSYNC_RECORDING_MAX_BYTES" default:"2147483648" min:"1048576" max:"1099511627776" desc:"Largest recording that is copied, in bytes"`
+	Concurrency int       `envconfig:"CALLSYNC_RECORDING_CONCURRENCY" default:"4" min:"1" max:"64" desc:"Recordings that a worker copies side by side; each takes up to 8 MB of memory"`
 }
 
 // Process bounds every process.

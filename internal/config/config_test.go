@@ -177,7 +177,7 @@ func TestSecretsAreNotShown(t *testing.T) {
 	env["CALLSYNC_ADMIN_TOKEN"] = strings.Repeat(secret, 4)
 	env["CALLSYNC_ADMIN_EMAIL"] = "a@example.com"
 	env["CALLSYNC_ADMIN_PASSWORD"] = secret + secret
-	env["CALLSYNC_BLOB_URL"] = "s3://id:" + secret + "@bucket/path?secret=" + secret
+	env["CALLSYNC_BLOB_URL"] = "s3://id:" + secret + "@s3.example.com/bucket/path?region=" + secret
 	env["TEMPORAL_API_KEY"] = secret
 	setenv(t, env)
 	c, err := Load(Serve, Worker)

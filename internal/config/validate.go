@@ -18,6 +18,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/callsync/callsync/internal/blobstore"
 	"github.com/callsync/callsync/internal/secretbox"
 )
 
@@ -104,6 +105,11 @@ func (c Config) problems(roles []Role) Problems {
 		add("CALLSYNC_ADMIN_TOKEN", "cannot be used as a token", fmt.Sprintf("give at least %d letters, digits or any of -._~+/=, better %d random ones", minAdminToken, strongAdminToken))
 	}
 	out = append(out, c.Secrets.adminProblems()...)
+	if u := c.Archive.URL.Reveal(); u != "" {
+		if _, err := blobstore.Open(u); err != nil {
+			add("CALLSYNC_BLOB_URL", "cannot be used", err.Error())
+		}
+	}
 	// The server separates a deployment's name from its version by these, and keeps the prefix for itself.
 	if d := c.Delivery.Deployment; strings.ContainsAny(d, ".:") || strings.HasPrefix(d, "__") {
 		add("WORKER_DEPLOYMENT", "is not a name of a deployment", "leave out '.' and ':' and a leading '__'")
