@@ -3,6 +3,7 @@ package salesforce
 import (
 	"context"
 	"maps"
+	"slices"
 
 	"github.com/callsync/callsync/connectors"
 )
@@ -65,12 +66,11 @@ func (s *session) writeBatch(ctx context.Context, object string, items []item, o
 		s.writeBatch(ctx, object, items[maxBatch:], out)
 		return
 	}
-	records := make([]values, len(items))
+	records, absent := make([]values, len(items)), make([][]connectors.Warning, len(items))
 	var parents []string
 	for i, it := range items {
 		v := maps.Clone(it.v)
-		it.warns = append(it.warns, s.leaveOut(v)...)
-		items[i] = it
+		absent[i] = s.leaveOut(v)
 		v["attributes"] = map[string]string{"type": objTask}
 		if object != "" {
 			v[s.keyField] = cutKey(it.w.Key)
@@ -87,7 +87,13 @@ func (s *session) writeBatch(ctx context.Context, object string, items []item, o
 		return err
 	})
 	if err != nil {
-		switch connectors.AsError(err).Class {
+		e := connectors.AsError(err)
+		if hasCode(err, codeField) && slices.Contains(ownOptional, e.Field) && !s.lacks(e.Field) {
+			s.remember(ctx, e.Field)
+			s.writeBatch(ctx, object, items, out)
+			return
+		}
+		switch e.Class {
 		case connectors.Invalid, connectors.Conflict, connectors.NotFound:
 			s.writeBatch(ctx, object, items[:len(items)/2], out)
 			s.writeBatch(ctx, object, items[len(items)/2:], out)
@@ -101,7 +107,7 @@ func (s *session) writeBatch(ctx context.Context, object string, items []item, o
 	for i, row := range rows {
 		it := items[i]
 		if row.Success && recordID.MatchString(row.ID) {
-			out[it.at].Written = connectors.Written{RemoteID: row.ID, URL: s.recordURL(row.ID), Created: object != "" && row.Created, Linked: it.linked, Warnings: it.warns}
+			out[it.at].Written = connectors.Written{RemoteID: row.ID, URL: s.recordURL(row.ID), Created: object != "" && row.Created, Linked: it.linked, Warnings: append(it.warns, absent[i]...)}
 			continue
 		}
 		err := s.itemRefusal(q, row.Errors)

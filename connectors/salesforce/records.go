@@ -131,12 +131,23 @@ func (s *session) leaveOut(v values) (warnings []connectors.Warning) {
 		if _, has := v[name]; !has {
 			continue
 		}
-		if lacks, _ := s.missing.Peek(name); lacks {
+		if s.lacks(name) {
 			delete(v, name)
 			warnings = append(warnings, absent(name))
 		}
 	}
 	return warnings
+}
+
+// lacks tells whether the org was seen to lack one of our own optional fields lately.
+func (s *session) lacks(name string) bool {
+	lacks, _ := s.missing.Peek(name)
+	return lacks
+}
+
+func (s *session) remember(ctx context.Context, name string) {
+	s.missing.Forget(name)
+	_, _, _ = s.missing.Get(ctx, name, missingTTL, 0, func() (bool, bool, error) { return true, true, nil })
 }
 
 // mend runs write until Salesforce takes v, each time with what it refused made to fit. A refusal has written nothing.
@@ -150,8 +161,7 @@ func (s *session) mend(ctx context.Context, object string, v values, write func(
 		}
 		if f := refusal.err.Field; refusal.code == codeField && slices.Contains(ownOptional, f) {
 			delete(v, f)
-			s.missing.Forget(f)
-			_, _, _ = s.missing.Get(ctx, f, missingTTL, 0, func() (bool, bool, error) { return true, true, nil })
+			s.remember(ctx, f)
 			warnings = append(warnings, absent(f))
 			continue
 		}

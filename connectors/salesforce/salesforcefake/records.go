@@ -202,24 +202,17 @@ func (f *Fake) collections(r *http.Request, parts []string, body []byte) (reply,
 		return reply{}, invalid("EXCEEDED_MAX_SIZE_REQUEST", nil, "record limit reached. cannot submit more than 200 records into this call")
 	}
 	out := make([]any, len(in.Records))
+	types := make([]string, len(in.Records))
 	for i, v := range in.Records {
 		attributes, _ := v["attributes"].(map[string]any)
-		name, _ := attributes["type"].(string)
+		types[i], _ = attributes["type"].(string)
 		delete(v, "attributes")
-		f.mu.Lock()
-		def := f.defs[name]
-		f.mu.Unlock()
-		if def == nil || len(parts) == 2 && parts[0] != name {
-			return reply{}, invalid("INVALID_TYPE", nil, "sObject type '%s' is not supported.", name)
-		}
-		// A field that is not there fails the whole request: it cannot be read.
-		f.mu.Lock()
-		err := f.unknown(name, v)
-		f.mu.Unlock()
-		if err != nil {
+		if err := f.readable(types[i], parts, v); err != nil {
 			return reply{}, err
 		}
-		id, created, err := f.saveItem(r, name, parts, v)
+	}
+	for i, v := range in.Records {
+		id, created, err := f.saveItem(r, types[i], parts, v)
 		one := map[string]any{"success": err == nil, "errors": []any{}}
 		if err != nil {
 			one["errors"] = []any{err.(*refusal).item()}
@@ -232,6 +225,16 @@ func (f *Fake) collections(r *http.Request, parts []string, body []byte) (reply,
 		out[i] = one
 	}
 	return ok(out), nil
+}
+
+// readable refuses the whole of a request of which a record cannot be read: its type or a field is not there.
+func (f *Fake) readable(name string, parts []string, v row) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.defs[name] == nil || len(parts) == 2 && parts[0] != name {
+		return invalid("INVALID_TYPE", nil, "sObject type '%s' is not supported.", name)
+	}
+	return f.unknown(name, v)
 }
 
 func (f *Fake) saveItem(r *http.Request, name string, parts []string, v row) (id string, created bool, err error) {
