@@ -63,6 +63,7 @@ type DeliveryView struct {
 	RemoteURL      string                  `json:"remote_url,omitempty"`
 	MappingVersion int                     `json:"mapping_version,omitempty"`
 	Written        map[string]any          `json:"written,omitempty" doc:"What callsync last wrote, by field of the CRM."`
+	Kept           []KeptView              `json:"kept,omitempty" doc:"What people changed in the CRM and callsync left there, the last edit of each field."`
 	Shadow         *records.Shadow         `json:"shadow,omitempty" doc:"What would have been written, where the connection is in shadow mode."`
 	Steps          map[string]records.Step `json:"steps,omitempty"`
 	Warnings       []string                `json:"warnings,omitempty"`
@@ -129,7 +130,7 @@ func uiState(s string) string {
 
 func viewDelivery(d records.DeliveryHistory) DeliveryView {
 	v := DeliveryView{ID: d.ID, ConnectionID: d.ConnectionID, State: uiState(d.State), Revision: d.Revision, RemoteID: d.RemoteID,
-		RemoteURL: d.RemoteURL, MappingVersion: d.MappingVersion, Written: d.Written, Shadow: d.Shadow, Steps: d.Steps, Warnings: d.Warnings,
+		RemoteURL: d.RemoteURL, MappingVersion: d.MappingVersion, Written: d.Written, Kept: viewKept(d.Kept), Shadow: d.Shadow, Steps: d.Steps, Warnings: d.Warnings,
 		Class: d.Class, Field: d.Field, Reason: d.Reason, RetryAt: d.RetryAt, UpdatedAt: d.UpdatedAt}
 	for _, a := range d.Attempts {
 		v.Attempts = append(v.Attempts, AttemptView{At: a.At, Revision: a.Revision, Outcome: uiState(a.Outcome), Class: a.Class,

@@ -40,6 +40,7 @@ type ConnectionView struct {
 	VerifiedAt    time.Time         `json:"verified_at,omitzero"`
 	CreatedAt     time.Time         `json:"created_at"`
 	UpdatedAt     time.Time         `json:"updated_at"`
+	Health        *HealthView       `json:"health,omitempty" doc:"Whether the CRM could be reached lately; where connections are read."`
 }
 
 type connectionCreate struct {
@@ -102,9 +103,15 @@ func (h *Handler) viewConnection(c records.Connection) ConnectionView {
 
 func (h *Handler) listConnections(ctx context.Context, p principal, _ *none) (*answer[List[ConnectionView]], error) {
 	all, err := h.Store.Connections(ctx, p.WorkspaceID)
+	if err != nil {
+		return nil, err
+	}
+	state, err := h.health(ctx, p.WorkspaceID)
 	items := make([]ConnectionView, 0, len(all))
 	for _, c := range all {
-		items = append(items, h.viewConnection(c))
+		v := h.viewConnection(c)
+		v.Health = state.view(c.ID)
+		items = append(items, v)
 	}
 	return &answer[List[ConnectionView]]{List[ConnectionView]{Items: items}}, err
 }
@@ -147,7 +154,13 @@ func (h *Handler) createConnection(ctx context.Context, p principal, in *connect
 
 func (h *Handler) getConnection(ctx context.Context, p principal, in *PathID) (*answer[ConnectionView], error) {
 	c, err := h.Store.ConnectionByID(ctx, p.WorkspaceID, in.ID)
-	return &answer[ConnectionView]{h.viewConnection(c)}, err
+	if err != nil {
+		return nil, err
+	}
+	state, err := h.health(ctx, p.WorkspaceID)
+	v := h.viewConnection(c)
+	v.Health = state.view(c.ID)
+	return &answer[ConnectionView]{v}, err
 }
 
 func (h *Handler) patchConnection(ctx context.Context, p principal, in *connectionPatch) (*answer[ConnectionView], error) {

@@ -53,6 +53,7 @@ type laneCard struct {
 	URL           string
 	RemoteID      string
 	Written       []shownField
+	Kept          []keptLine
 	Shadow        *shadowCard
 	Steps         []stepLine
 	Warnings      []string
@@ -149,6 +150,7 @@ func laneCardOf(l explained) laneCard {
 	card.Attempts = slices.Clone(d.Attempts)
 	slices.Reverse(card.Attempts)
 	card.Written = plainFields(d.Written)
+	card.Kept = keptLines(d.Kept)
 	if d.Shadow != nil {
 		card.Shadow = shadowOf(d.Shadow)
 	}

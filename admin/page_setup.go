@@ -85,6 +85,8 @@ type connectionCard struct {
 	// Contacts tells whether the CRM has contacts that calls are matched with; then the others say how.
 	Contacts              bool
 	OnNone, OnMany, Owned string
+	// Trouble is a sentence about a CRM that does not answer or wants no requests; none where all is well.
+	Trouble []part
 }
 
 // idempotencyWords say how one record is made out of repeated writes.
@@ -100,6 +102,10 @@ type connectionsView struct {
 
 func (h *Handler) connectionsPage(w http.ResponseWriter, r *http.Request, p principal) error {
 	all, err := h.Store.Connections(r.Context(), p.WorkspaceID)
+	if err != nil {
+		return err
+	}
+	state, err := h.health(r.Context(), p.WorkspaceID)
 	if err != nil {
 		return err
 	}
@@ -125,6 +131,9 @@ func (h *Handler) connectionsPage(w http.ResponseWriter, r *http.Request, p prin
 				_, err := h.Grants.Begin(connector, c, h.callbackURL(), "", "")
 				card.Connect = err == nil
 			}
+		}
+		if card.Trouble = state.line(c.ID); len(card.Trouble) > 0 && card.Chip == "done" {
+			card.Chip = "wait"
 		}
 		i := slices.IndexFunc(infos, func(i connectors.Info) bool { return i.ID == c.Connector })
 		card.Contacts = i >= 0 && slices.Contains(infos[i].Capabilities, "contact_match")

@@ -25,6 +25,7 @@ func (h *Handler) registerPages(mux *http.ServeMux) {
 	page("GET /calls", viewer, h.callsPage)
 	page("GET /calls/{id}", viewer, h.callPage)
 	page("POST /calls/{id}/sync", operator, h.callSyncForm)
+	page("POST /calls/{id}/take-ours", operator, h.takeOursForm)
 	page("GET /live", viewer, h.livePage)
 	page("GET /live/rows", viewer, h.liveRows)
 	page("GET /receipts", viewer, h.receiptsPage)

@@ -20,6 +20,7 @@ func TestNoRouteCrossesWorkspaces(t *testing.T) {
 	f := newFixture(t)
 	source, connection := f.newSource().JSON["id"].(string), f.newConnection().JSON["id"].(string)
 	callID := f.simpleCall(f.ws, source, connection)
+	f.edited(callID, "private words")
 	at := time.Now().Add(-time.Hour)
 	f.tell(f.ws, story{source: source, receipts: []said{{kind: call.CallEnded, at: at, facts: call.Facts{Status: call.Missed, StartedAt: at}}},
 		lanes: []told{{connection: connection, state: "parked", revision: 1, class: "invalid", reason: "No."}}})
@@ -65,6 +66,7 @@ func TestNoRouteCrossesWorkspaces(t *testing.T) {
 		"POST /workspaces":                               `{"name": "x"}`,
 	}
 
+	bodies["POST /calls/{id}/take-ours"] = `{"connection_id": "` + connection + `"}`
 	bodies["POST /connections/{id}/mappings/{object}/preview"] = `{"last": 1}`
 
 	require.NoError(t, f.db.CreateWorkspace(t.Context(), records.Workspace{ID: id(), Name: "nobody's"}))
@@ -138,7 +140,7 @@ func TestNoRouteCrossesWorkspaces(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"/sources/" + source + "/edit", "/sources/" + source + "/delete", "/sources/" + source + "/rotate-token", "/sources/" + source + "/send-test",
-		"/calls/" + callID + "/sync", "/receipts/" + ids["/receipts/"] + "/replay", "/connections/" + connection + "/pause", "/connections/" + connection + "/test", "/connections/" + connection + "/resume",
+		"/calls/" + callID + "/sync", "/calls/" + callID + "/take-ours", "/receipts/" + ids["/receipts/"] + "/replay", "/connections/" + connection + "/pause", "/connections/" + connection + "/test", "/connections/" + connection + "/resume",
 		"/connections/" + connection + "/owners", "/connections/" + connection + "/owners/match", "/connections/" + connection + "/match", "/reviews/" + review + "/resolve", "/match-choices/" + ids["/match-choices/"] + "/forget"} {
 		require.Equal(t, 404, f.post(client, path, nil).Status, path)
 	}

@@ -67,6 +67,9 @@ type ConnectionStore interface {
 	SetConnectionStatus(ctx context.Context, workspaceID, id, status, reason string) error
 	SetConnectionReport(ctx context.Context, workspaceID, id, idempotency string, report json.RawMessage, at time.Time) error
 	DeleteConnection(ctx context.Context, workspaceID, id string) error
+	// ConnectionHealth and ConnectionLimits tell by connection of what cannot be reached, and of limits that are used.
+	ConnectionHealth(ctx context.Context, workspaceID string) (map[string]records.Health, error)
+	ConnectionLimits(ctx context.Context, workspaceID string) (map[string][]records.LimitUse, error)
 	Owners(ctx context.Context, workspaceID, connectionID string) ([]records.Owner, error)
 	PutOwners(ctx context.Context, workspaceID, connectionID string, owners []records.Owner) error
 	Dispositions(ctx context.Context, workspaceID, connectionID string) ([]records.Disposition, error)
@@ -90,6 +93,9 @@ type Queries interface {
 	EventsOfCall(ctx context.Context, workspaceID, callID string) ([]call.Event, error)
 	EventsOfReceipt(ctx context.Context, workspaceID, receiptID string) ([]call.Event, error)
 	ReceiptsOfCall(ctx context.Context, workspaceID, callID string) ([]records.ReceiptItem, error)
+	// TakeOurs has callsync's values written once where edits are kept open: in the fields named, or with none in all. It
+	// returns in how many.
+	TakeOurs(ctx context.Context, workspaceID, recordID, connectionID string, fields []string) (int, error)
 	DeliveriesOfCall(ctx context.Context, workspaceID, callID string) ([]records.DeliveryHistory, error)
 	ReceiptsPage(ctx context.Context, workspaceID string, f records.ReceiptFilter) ([]records.ReceiptItem, error)
 	ReceiptByID(ctx context.Context, workspaceID, id string) (records.Receipt, error)

@@ -66,6 +66,9 @@ func (h *Handler) timeline(d callDetail) []moment {
 				add(m)
 			}
 		}
+		for _, m := range keptMoments(l) {
+			add(m)
+		}
 		if l.Delivery.RetryAt.After(now) {
 			add(moment{At: l.Delivery.RetryAt, Tone: "wait", Future: true, What: "Next try for " + l.CRM})
 		}

@@ -251,3 +251,28 @@ func (db *DB) ConnectionHealth(ctx context.Context, workspaceID string) (map[str
 	}
 	return out, nil
 }
+
+// ConnectionLimits is what is used of the limits of a workspace's CRMs, by connection: of those that are daily, and those that
+// the CRM keeps closed.
+func (db *DB) ConnectionLimits(ctx context.Context, workspaceID string) (map[string][]records.LimitUse, error) {
+	rows, _ := db.pool.Query(ctx, `
+		select connection_id::text, class, day, used, blocked_until > now(), greatest(blocked_until, now())
+		from rate_budgets where workspace_id = $1 and (day <> '' or blocked_until > now()) order by connection_id, class`, workspaceID)
+	out := map[string][]records.LimitUse{}
+	var id string
+	var u records.LimitUse
+	var blocked bool
+	var until time.Time
+	_, err := pgx.ForEachRow(rows, []any{&id, &u.Class, &u.Day, &u.Used, &blocked, &until}, func() error {
+		u.BlockedUntil = time.Time{}
+		if blocked {
+			u.BlockedUntil = until.UTC()
+		}
+		out[id] = append(out[id], u)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the use of limits: %w", err)
+	}
+	return out, nil
+}

@@ -16,6 +16,17 @@ type BudgetCharge struct {
 	Daily   int
 }
 
+// LimitUse is what is used of one of a connection's limits.
+type LimitUse struct {
+	// Class is the limit's; empty for all requests.
+	Class string
+	// BlockedUntil is when the CRM wants requests again, zero if it does.
+	BlockedUntil time.Time
+	// Day and Used are of a daily limit: the last day on which something was used, and how much.
+	Day  string
+	Used int64
+}
+
 // Health is whether a connection's CRM could be reached lately.
 type Health struct {
 	// Failures in a row.
