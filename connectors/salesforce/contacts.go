@@ -2,8 +2,10 @@ package salesforce
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -32,12 +34,15 @@ func digits(s string) string {
 // wildcard in front: so the wide form asks for all of them, and a plain one follows where the wide one has found nothing
 // and has not yet shown that it works in this org.
 func terms(q connectors.PhoneQuery) (wide, plain string) {
-	whole, national := digits(q.E164), strings.TrimLeft(digits(q.National), "0")
+	// Only digits are left; they are escaped all the same.
+	whole, national := find(digits(q.E164)), find(strings.TrimLeft(digits(q.National), "0"))
 	switch {
-	case len(national) >= minDigits && strings.HasSuffix(whole, national) && whole != national:
-		return national + " OR " + whole + " OR *" + national, national
 	case len(national) >= minDigits && whole != "" && whole != national:
-		return national + " OR " + whole + " OR *" + national, whole
+		plain = national
+		if !strings.HasSuffix(whole, national) {
+			plain = whole
+		}
+		return national + " OR " + whole + " OR *" + national, plain
 	case len(whole) >= 2:
 		return whole, ""
 	case len(national) >= 2:
@@ -61,7 +66,8 @@ func (s *session) FindContacts(ctx context.Context, q connectors.PhoneQuery) ([]
 		return nil, nil
 	}
 	out, err := s.searchPhone(ctx, wide, wanted)
-	if hasCode(err, codeSearch) && plain != "" {
+	if isClass(err, connectors.Invalid) && !hasCode(err, codeField) && plain != "" {
+		// It does not understand the wide form.
 		out, err = nil, nil
 	}
 	if err != nil {
@@ -112,14 +118,27 @@ func (s *session) searchPhone(ctx context.Context, term string, wanted []string)
 }
 
 func (s *session) sosl(ctx context.Context, search string) ([]values, error) {
-	var answer struct {
-		SearchRecords []values `json:"searchRecords"`
-	}
+	var answer searched
 	q := get("search by phone", "", s.search(), url.Values{"q": {search}})
 	if _, err := s.do(connectors.WithRate(ctx, connectors.RateSearch, 1), q, &answer); err != nil {
 		return nil, err
 	}
-	return answer.SearchRecords, nil
+	return answer, nil
+}
+
+// searched are the records of a search: before version 37 its answer was the list alone.
+type searched []values
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (r *searched) UnmarshalJSON(b []byte) error {
+	var answer struct {
+		SearchRecords []values `json:"searchRecords"`
+	}
+	if err := json.Unmarshal(b, &answer); err == nil {
+		*r = answer.SearchRecords
+		return nil
+	}
+	return json.Unmarshal(b, (*[]values)(r))
 }
 
 // plan says what to ask of which object. An object that callsync's user may not see is passed over, unless it is the
@@ -148,12 +167,23 @@ func (s *session) plan(ctx context.Context, wanted []string, anew bool) ([]retur
 	return out, nil
 }
 
+// standard is what to ask of objects that are not described.
+var standard = map[string]returning{
+	objContact: {object: objContact, fields: []string{"Id", "Name", "OwnerId", "LastModifiedDate", "AccountId", "Phone", "MobilePhone", "HomePhone", "OtherPhone"}},
+	objLead:    {object: objLead, fields: []string{"Id", "Name", "OwnerId", "LastModifiedDate", "Phone", "MobilePhone"}, where: "IsConverted = false"},
+	objAccount: {object: objAccount, fields: []string{"Id", "Name", "OwnerId", "LastModifiedDate", "Phone"}},
+}
+
 func (s *session) ask(ctx context.Context, object string, anew bool) (returning, error) {
 	describe := s.info
 	if anew {
 		describe = s.load
 	}
 	info, err := describe(ctx, object)
+	if refusal, ok := errors.AsType[*refused](err); ok && refusal.status == http.StatusNotFound && (object == objContact || refusal.code == "") {
+		// What answers does not describe its objects; they have the standard fields at least.
+		return standard[object], nil
+	}
 	if err != nil {
 		return returning{}, err
 	}
@@ -271,7 +301,7 @@ func (s *session) CreateContact(ctx context.Context, w connectors.ContactWrite) 
 	if object == objLead && v.text("OwnerId") != "" {
 		header[keepOwner[0]] = keepOwner[1]
 	}
-	out, err := s.write(ctx, object, w.Key, "", v, header)
+	out, err := s.person(ctx, object, w.Key, v, header)
 	if refusal, ok := errors.AsType[*refused](err); ok && refusal.code == codeDuplicates {
 		same, serr := s.same(ctx, object, v, refusal.duplicates)
 		switch {
@@ -284,13 +314,42 @@ func (s *session) CreateContact(ctx context.Context, w connectors.ContactWrite) 
 			return connectors.Written{}, refusal
 		}
 		header[allowDuplicate[0]] = allowDuplicate[1]
-		out, err = s.write(ctx, object, w.Key, "", v, header)
+		out, err = s.person(ctx, object, w.Key, v, header)
 	}
 	if err != nil {
 		return connectors.Written{}, err
 	}
 	out.Warnings = append(warnings, out.Warnings...)
 	return out, nil
+}
+
+// person makes a contact or lead: an upsert by our key, or where the object has no field for it, a create of a record that is
+// not there yet with the same name and number. SOQL sees what a lost attempt has made at once.
+func (s *session) person(ctx context.Context, object, key string, v values, header map[string]string) (connectors.Written, error) {
+	keyless := object + "." + s.keyField
+	if !s.lacks(keyless) {
+		out, err := s.write(ctx, object, key, "", v, header)
+		if refusal, ok := errors.AsType[*refused](err); !ok || !refusal.noKeyField {
+			return out, err
+		}
+		s.remember(ctx, keyless)
+	}
+	if number := v.text("Phone"); number != "" {
+		rows, err := s.selectRows(ctx, object, "SELECT Id FROM "+object+" WHERE LastName = "+quote(v.text("LastName"))+" AND Phone = "+quote(number)+" ORDER BY CreatedDate LIMIT 1", false)
+		if err != nil {
+			return connectors.Written{}, err
+		}
+		if len(rows) > 0 {
+			id := rows[0].text("Id")
+			return connectors.Written{RemoteID: id, URL: s.recordURL(id)}, nil
+		}
+	}
+	q := request{method: http.MethodPost, name: "create of " + label(object), object: object, path: s.rows(object), header: header, body: v}
+	id, _, err := s.send(ctx, q)
+	if err != nil {
+		return connectors.Written{}, err
+	}
+	return connectors.Written{RemoteID: id, URL: s.recordURL(id), Created: true}, nil
 }
 
 func orDefault(s, d string) string {

@@ -73,7 +73,6 @@ const (
 	codeStorage     = "STORAGE_LIMIT_EXCEEDED"
 	codeTrigger     = "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY"
 	codeFlow        = "CANNOT_EXECUTE_FLOW_TRIGGER"
-	codeSearch      = "MALFORMED_SEARCH"
 	codeRights      = "INSUFFICIENT_ACCESS_OR_READONLY"
 )
 
@@ -121,6 +120,7 @@ func (v vendorError) field() string {
 // refused is an error with what mending a write needs.
 type refused struct {
 	err        *connectors.Error
+	status     int
 	code       string
 	fields     []string
 	duplicates []string
@@ -179,7 +179,7 @@ func (s *session) classify(q request, status int, v vendorError) *refused {
 	if c, ok := classes[code]; ok {
 		e.Class = c
 	}
-	r := &refused{err: e, code: code}
+	r := &refused{err: e, status: status, code: code}
 	e.Err = fmt.Errorf("salesforce %s: status %d%s", q.name, status, spaced(code))
 	e.Public = connectors.Sentence(e.Class, Label)
 	switch {

@@ -1,6 +1,8 @@
 package salesforce_test
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +37,27 @@ func TestSearchForms(t *testing.T) {
 			require.Equal(t, []string{stored}, list[0].Numbers)
 		}
 	}
+}
+
+// A server that describes nothing is asked for the standard fields.
+func TestSearchWithoutDescription(t *testing.T) {
+	t.Parallel()
+	f := salesforcefake.New(salesforcefake.Options{Tokens: []string{token}, SearchLag: -1})
+	id := f.Add("Contact", salesforcefake.Record{"LastName": "Ada", "MobilePhone": "4155550101"})
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/describe") {
+			http.NotFound(w, r)
+			return
+		}
+		f.ServeHTTP(w, r)
+	}))
+	t.Cleanup(s.Close)
+	session, err := salesforce.New().Open(settings(s.URL))
+	require.NoError(t, err)
+	list, err := session.(connectors.ContactMatcher).FindContacts(t.Context(), query)
+	require.NoError(t, err)
+	require.Len(t, list, 1)
+	require.Equal(t, id, list[0].ID)
 }
 
 func TestSearchRequests(t *testing.T) {
@@ -150,6 +173,36 @@ func TestDuplicateRules(t *testing.T) {
 	require.Equal(t, connectors.Conflict, e.Class)
 	require.Empty(t, e.RemoteID)
 	require.Contains(t, e.Public, "duplicate rule")
+}
+
+// An org without our field on contacts gets them all the same, each once.
+func TestContactsWithoutKey(t *testing.T) {
+	t.Parallel()
+	x := newOrg(t, salesforcefake.Options{})
+	for _, object := range []string{"Contact", "Lead"} {
+		x.Undefine(object, salesforce.KeyField)
+	}
+	r, err := x.Session.(connectors.Verifier).Verify(t.Context())
+	require.NoError(t, err)
+	require.True(t, r.OK(), "%+v", r.Checks)
+	creator := x.Session.(connectors.ContactCreator)
+	for i, object := range []string{"contact", "lead"} {
+		w := connectors.ContactWrite{Key: object, Object: object, Fields: map[string]any{"LastName": "O'Hara", "Phone": "+14155550101"}}
+		x.took()
+		out, err := creator.CreateContact(t.Context(), w)
+		require.NoError(t, err)
+		require.True(t, out.Created)
+		require.Len(t, x.took(), 3)
+		again, err := creator.CreateContact(t.Context(), w)
+		require.NoError(t, err)
+		require.False(t, again.Created)
+		require.Equal(t, out.RemoteID, again.RemoteID)
+		require.Len(t, x.took(), 1, "it is remembered that the key is missing")
+		_, ok, err := creator.FindContactByKey(t.Context(), w.Key)
+		require.NoError(t, err)
+		require.False(t, ok)
+		require.Len(t, x.Records([]string{"Contact", "Lead"}[i]), 1)
+	}
 }
 
 // The API runs assignment rules unless it is told not to, whatever owner the record names.

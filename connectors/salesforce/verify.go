@@ -50,7 +50,8 @@ func (s *session) verifyAccess(ctx context.Context) (connectors.Check, string, e
 			account += " (sandbox)"
 		}
 		return connectors.Check{Name: name, OK: true, Text: "Salesforce accepts the access. It belongs to the org " + account + "."}, account, nil
-	case err == nil:
+	case err == nil, isClass(err, connectors.Invalid), isClass(err, connectors.NotFound):
+		// Whoever may not read the org's name is somebody all the same.
 		return connectors.Check{Name: name, OK: true, Text: "Salesforce accepts the access."}, "", nil
 	}
 	e := connectors.AsError(err)
@@ -199,7 +200,8 @@ func (s *session) verifyPeople(ctx context.Context) ([]connectors.Check, error) 
 		if p.makes == "" {
 			continue
 		}
-		c, err = s.optional(ctx, p.object, info, "Creating "+p.object+"s", "callsync can "+p.makes+", each once.", p.makes)
+		c, err = s.optional(ctx, p.object, info, "Creating "+p.object+"s", "callsync can "+p.makes+", each once.", p.makes,
+			"callsync can "+p.makes+", and tells its own by name and number, for its key is not there. To have it surer: ")
 		if err != nil {
 			return nil, err
 		}
@@ -208,8 +210,9 @@ func (s *session) verifyPeople(ctx context.Context) ([]connectors.Check, error) 
 	return out, nil
 }
 
-// optional is the line of something that needs the right to create and our key, and that an org may do without.
-func (s *session) optional(ctx context.Context, object string, info objectInfo, name, good, what string) (connectors.Check, error) {
+// optional is the line of something that needs the right to create and our key, and that an org may do without. keyless is what
+// there is without the key; empty means nothing.
+func (s *session) optional(ctx context.Context, object string, info objectInfo, name, good, what, keyless string) (connectors.Check, error) {
 	c := connectors.Check{Name: name, OK: true, Text: good}
 	if !info.Createable {
 		c.Text = "callsync's user may not create a " + object + ", so callsync cannot " + what + ". If it shall, give its permission set the right, then test again."
@@ -217,7 +220,10 @@ func (s *session) optional(ctx context.Context, object string, info objectInfo, 
 	}
 	key, _, err := s.verifyKey(ctx, object, info)
 	if err == nil && !key.OK {
-		c.Text = "callsync cannot " + what + " yet. If it shall: " + key.Text
+		if keyless == "" {
+			keyless = "callsync cannot " + what + " yet. If it shall: "
+		}
+		c.Text = keyless + key.Text
 	}
 	return c, err
 }
@@ -244,7 +250,7 @@ func (s *session) verifyMore(ctx context.Context) ([]connectors.Check, error) {
 		c := connectors.Check{Name: m.name, OK: true, Text: m.good}
 		switch {
 		case m.keyed:
-			if c, err = s.optional(ctx, m.object, info, m.name, m.good, m.what); err != nil {
+			if c, err = s.optional(ctx, m.object, info, m.name, m.good, m.what, ""); err != nil {
 				return nil, err
 			}
 		case m.object == objVersion && !info.Createable || m.object == objOpportunity && !info.Updateable:
