@@ -39,7 +39,7 @@ func (s *session) CompleteTask(ctx context.Context, id string) error {
 	return err
 }
 
-// TaskOpen tells whether a task is still to be done. Which statuses are closed, an org decides.
+// TaskOpen implements connectors.TaskReader. Which statuses are closed, an org decides.
 func (s *session) TaskOpen(ctx context.Context, id string) (bool, error) {
 	r, err := s.byID(ctx, objTask, id, "IsClosed")
 	if err != nil {

@@ -53,6 +53,7 @@ var (
 	_ connectors.Verifier            = (*session)(nil)
 	_ connectors.RecordFinder        = (*session)(nil)
 	_ connectors.TaskWriter          = (*session)(nil)
+	_ connectors.TaskReader          = (*session)(nil)
 	_ connectors.NoteWriter          = (*session)(nil)
 	_ connectors.TicketWriter        = (*session)(nil)
 	_ connectors.MessageLogger       = (*session)(nil)
