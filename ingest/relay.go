@@ -29,6 +29,8 @@ type RelayStore interface {
 	EnsureLanes(ctx context.Context, lanes []records.LaneKey) ([]string, error)
 	FinishSignals(ctx context.Context, all []records.Signalled) error
 	ReleaseSignals(ctx context.Context, callIDs []string, wait time.Duration) error
+	// CloseFollowUps closes the follow-ups that ended calls answer, and returns how many.
+	CloseFollowUps(ctx context.Context, callIDs []string) (int, error)
 
 	DueChecks(ctx context.Context, limit int, pause time.Duration) ([]records.PendingCall, error)
 	ReturnChecks(ctx context.Context, callIDs []string, wait time.Duration) error

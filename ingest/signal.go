@@ -27,6 +27,7 @@ func (r *Relay) signalRound(ctx context.Context) (more bool, err error) {
 	if err != nil || len(calls) == 0 {
 		return false, err
 	}
+	r.closeFollowUps(ctx, calls)
 	failed, err := r.tell(ctx, calls, telling{})
 	if len(failed) > 0 {
 		if err := r.store.ReleaseSignals(context.WithoutCancel(ctx), failed, 2*time.Second); err != nil {
@@ -38,6 +39,23 @@ func (r *Relay) signalRound(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	return len(calls) >= claimCalls, nil
+}
+
+// closeFollowUps has calls close the follow-ups that they answer. What is not closed now is when its clock strikes: then the
+// calls of its number are looked at.
+func (r *Relay) closeFollowUps(ctx context.Context, calls []records.PendingCall) {
+	ids := make([]string, 0, len(calls))
+	for _, c := range calls {
+		if c.Kind == "" {
+			ids = append(ids, c.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return
+	}
+	if _, err := r.store.CloseFollowUps(ctx, ids); err != nil && ctx.Err() == nil {
+		r.log.Warn("follow-ups could not be closed yet", "calls", len(ids), "error", err)
+	}
 }
 
 // SyncNow delivers an ended call, a message or a form now, parked lanes too, whether it changed or not: to the connections

@@ -13,26 +13,18 @@ import (
 // CloseFollowUps closes the open tasks that ended calls answer, and returns how many. Calls that it is told of late, or not at
 // all, are found when the clock of a task strikes.
 func (db *DB) CloseFollowUps(ctx context.Context, callIDs []string) (int, error) {
-	var closed int64
-	err := db.inTx(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, planByKeys); err != nil {
-			return err
-		}
-		tag, err := tx.Exec(ctx, `
-			with answered as (
-				select f.id, f.workspace_id, o.call_id from (
-					select distinct on (f.id) f.id, c.id as call_id from calls c join follow_ups f on f.number = c.customer_number and `+answers+`
-					where c.id = any($1::uuid[]) and f.kind = 'task' and f.closed_at is null and f.number <> ''
-					order by f.id, c.listed_at) o
-				join follow_ups f on f.id = o.id order by f.id for update of f
-			)`+closeAnswered, callIDs, repairAfter)
-		closed = tag.RowsAffected()
-		return err
-	})
+	tag, err := db.pool.Exec(ctx, `
+		with answered as (
+			select f.id, f.workspace_id, o.call_id from (
+				select distinct on (f.id) f.id, c.id as call_id from calls c join follow_ups f on f.number = c.customer_number and `+answers+`
+				where c.id = any($1::uuid[]) and f.kind = 'task' and f.closed_at is null and f.number <> ''
+				order by f.id, c.listed_at) o
+			join follow_ups f on f.id = o.id order by f.id for update of f
+		)`+closeAnswered, callIDs, repairAfter)
 	if err != nil {
 		return 0, fmt.Errorf("close follow-ups: %w", storeError(err))
 	}
-	return int(closed), nil
+	return int(tag.RowsAffected()), nil
 }
 
 // ClaimFollowUps takes up to limit follow-ups whose workflow does not know of their newest revision, and as many of active

@@ -71,7 +71,7 @@ func serve(ctx context.Context) error {
 
 	receiver := ingest.NewReceiver(dir, batcher, ingest.ReceiverOptions{MaxBody: p.cfg.HTTP.MaxBodyBytes}, in, p.log)
 	pages, err := admin.New(admin.Deps{
-		Store: watched{p.db, dir}, Providers: providers(), Connectors: crms(), Replayer: actions{relay}, Resyncer: relay,
+		Store: watched{p.db, dir}, Providers: providers(), Connectors: crms(), Replayer: actions{relay}, Resyncer: held{relay, p.db},
 		Hooks:     receiver.Tests(),
 		Transport: p.transport(crms(), budgets), Grants: granted, Schemas: schemas,
 		CheckHost: p.checkHost(), PublicURL: p.cfg.HTTP.PublicURL,
@@ -126,6 +126,7 @@ func serve(ctx context.Context) error {
 	wg.Go(func() { ingest.NewRematcher(p.db, relay.SyncNow, p.log).Run(background) })
 	wg.Go(func() { recordings.News{Store: p.db, Sync: relay.SyncNow, Log: p.log}.Run(background) })
 	wg.Go(func() { ingest.NewResyncer(p.db, relay.Resync, p.log).Run(background) })
+	wg.Go(func() { ingest.NewFollowUps(p.db, workflows.Signaller{Client: cl}, p.log).Run(background) })
 	wg.Go(func() { ingest.NewPuller(p.db, providers(), workflows.Signaller{Client: cl}, p.log).Run(background) })
 	wg.Go(func() {
 		ingest.MaintainPartitions(background, p.db, time.Duration(cfg.RetentionDays)*24*time.Hour, p.log)
@@ -208,6 +209,20 @@ type actions struct{ *ingest.Relay }
 
 func (a actions) Replay(ctx context.Context, workspaceID, receiptID string) error {
 	_, err := a.Relay.Replay(ctx, workspaceID, receiptID)
+	return err
+}
+
+// held delivers what pages ask for: calls, messages and forms by the relay, follow-ups by their rows.
+type held struct {
+	*ingest.Relay
+	db *postgres.DB
+}
+
+func (h held) SyncNow(ctx context.Context, workspaceID, id string, connectionIDs []string) error {
+	err := h.Relay.SyncNow(ctx, workspaceID, id, connectionIDs)
+	if errors.Is(err, records.ErrNotFound) {
+		err = h.db.RetryFollowUp(ctx, workspaceID, id)
+	}
 	return err
 }
 

@@ -78,6 +78,7 @@ func work(ctx context.Context) error {
 	workerOptions := temporalx.WorkerOptions{Deployment: p.cfg.Delivery.Deployment, BuildID: telemetry.Build().Revision, OnFatal: fatal}
 	main := temporalx.NewWorker(cl, workflows.TaskQueue, workerOptions)
 	main.RegisterWorkflowWithOptions(workflows.CallSync, workflow.RegisterOptions{Name: workflows.CallSyncName})
+	main.RegisterWorkflowWithOptions(workflows.FollowUp, workflow.RegisterOptions{Name: workflows.FollowUpName})
 	main.RegisterWorkflowWithOptions(workflows.Reconcile, workflow.RegisterOptions{Name: workflows.ReconcileName})
 	workers := []worker.Worker{main}
 	for _, info := range kinds.Infos() {
