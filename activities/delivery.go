@@ -256,7 +256,11 @@ func (d *attempt) deliver(ctx context.Context) (verdict, error) {
 	if err == nil {
 		err = d.matched(ctx, party.Ref)
 	}
-	acted := []string(nil)
+	var said, acted []string
+	if err == nil && !deleted {
+		deleted, said, err = d.transcribe(ctx, session)
+		more = append(more, said...)
+	}
 	if err == nil && !deleted {
 		acted, err = d.act(ctx)
 	}

@@ -21,9 +21,7 @@ func TestCapabilityMatrix(t *testing.T) {
 	b.WriteString(`# CRMs, side by side
 
 Made by ` + "`go test ./cmd/callsync -run CapabilityMatrix -update`" + ` from what the connectors say of themselves;
-` + "`GET /api/v1/connectors`" + ` says the same. Recordings, transcriptions,
-tasks, notes, tickets, deals and batches are there for what comes next: deliveries do not use them yet, and a recording
-reaches the CRM as a link.
+` + "`GET /api/v1/connectors`" + ` says the same. Notes and batches are there for what comes next: deliveries do not use them yet.
 
 `)
 	infos := crms().Infos()

@@ -31,6 +31,8 @@ type session struct {
 	dispositions connectors.Cache[[]connectors.DispositionOption]
 	// plainCompanies is set once the account has shown that its companies lack the properties of searchable numbers.
 	plainCompanies atomic.Bool
+	// noTranscripts is set once the account has refused a transcript for want of a right.
+	noTranscripts atomic.Bool
 }
 
 // What a HubSpot session can do.

@@ -35,10 +35,13 @@ func (s *session) WriteTranscription(ctx context.Context, w connectors.Transcrip
 	if err != nil || len(lines) == 0 {
 		return connectors.Written{}, &connectors.Error{Class: connectors.Invalid, Public: "There is no transcription to write, or no call to write it to."}
 	}
+	if s.noTranscripts.Load() {
+		return connectors.Written{}, withoutTranscripts(nil)
+	}
 	if w.RemoteID != "" {
 		err := s.do(ctx, request{method: http.MethodDelete, name: "deletion of a transcript", path: s.api.transcripts() + "/" + w.RemoteID}, nil)
 		if err != nil && !isClass(err, connectors.NotFound) {
-			return connectors.Written{}, onlyOAuth(err)
+			return connectors.Written{}, s.onlyOAuth(err)
 		}
 	} else {
 		// After an answer that was lost the transcript is there. That this property tells so is unconfirmed.
@@ -56,7 +59,7 @@ func (s *session) WriteTranscription(ctx context.Context, w connectors.Transcrip
 	q := request{method: http.MethodPost, name: "making of a transcript", path: s.api.transcripts(),
 		body: map[string]any{"engagementId": id, "transcriptCreateUtterances": lines}}
 	if err := s.do(ctx, q, &out); err != nil {
-		return connectors.Written{}, onlyOAuth(err)
+		return connectors.Written{}, s.onlyOAuth(err)
 	}
 	if out.ID == "" {
 		return connectors.Written{}, unreadable(q, http.StatusOK)
@@ -64,10 +67,16 @@ func (s *session) WriteTranscription(ctx context.Context, w connectors.Transcrip
 	return connectors.Written{RemoteID: out.ID, Created: true}, nil
 }
 
-func onlyOAuth(err error) error {
+// onlyOAuth remembers that the account takes no transcripts, so that further calls cost no request.
+func (s *session) onlyOAuth(err error) error {
 	if !isClass(err, connectors.Forbidden) {
 		return err
 	}
+	s.noTranscripts.Store(true)
+	return withoutTranscripts(err)
+}
+
+func withoutTranscripts(err error) error {
 	return &connectors.Error{Class: connectors.Unsupported, Err: err,
 		Public: "HubSpot takes transcripts only from connections by OAuth with the scope crm.extensions_calling_transcripts.write. The call's text has the transcription all the same."}
 }
