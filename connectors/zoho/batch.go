@@ -82,6 +82,9 @@ func (s *session) writeMany(ctx context.Context, method, name string, items []it
 	for i, it := range items {
 		o := &out[it.at]
 		if id, ok := results[i].done(); ok {
+			if method == http.MethodPost {
+				it.warns = append(it.warns, s.keyed(ctx, calls, id, cutKey(it.w.Key))...)
+			}
 			o.Written = connectors.Written{RemoteID: id, URL: s.recordURL(calls, id), Created: method == http.MethodPost, Linked: it.linked, Warnings: it.warns}
 			continue
 		}

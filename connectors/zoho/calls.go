@@ -108,6 +108,7 @@ func (s *session) create(ctx context.Context, module, key string, fields values,
 	id, more, err := s.insert(ctx, module, fields)
 	warnings = append(warnings, more...)
 	if err == nil {
+		warnings = append(warnings, s.keyed(ctx, module, id, key)...)
 		return connectors.Written{RemoteID: id, URL: s.recordURL(module, id), Created: true, Linked: linked, Warnings: warnings}, nil
 	}
 	if id, err = s.taken(ctx, module, key, err); err != nil {

@@ -134,7 +134,7 @@ func (connector) Open(set connectors.Settings) (connectors.Session, error) {
 		now = time.Now
 	}
 	s := &session{now: now, org: where.org, ui: where.center.ui, layout: layout, skipWorkflows: strings.TrimSpace(set.Config["workflows"]) == "skip"}
-	s.users.Now, s.outcomes.Now, s.stages.Now = now, now, now
+	s.users.Now, s.outcomes.Now, s.stages.Now, s.keys.Now = now, now, now, now
 	base := set.Transport
 	set.Transport = scopesAreNoTokens{base}
 	rt := connectors.Bearer(set, "Zoho-oauthtoken", token)

@@ -153,10 +153,10 @@ func (s *session) CreateContact(ctx context.Context, w connectors.ContactWrite) 
 	}
 	id, more, err := s.insert(ctx, module, fields)
 	created := err == nil
-	if !created {
-		if id, err = s.taken(ctx, module, key, err); err != nil {
-			return connectors.Written{}, err
-		}
+	if created {
+		more = append(more, s.keyed(ctx, module, id, key)...)
+	} else if id, err = s.taken(ctx, module, key, err); err != nil {
+		return connectors.Written{}, err
 	}
 	return connectors.Written{RemoteID: id, URL: s.recordURL(module, id), Created: created, Warnings: append(warnings, more...)}, nil
 }

@@ -55,6 +55,8 @@ type session struct {
 	users    connectors.Cache[[]connectors.Owner]
 	outcomes connectors.Cache[[]connectors.DispositionOption]
 	stages   connectors.Cache[map[string]bool]
+	// keys has a warning for each module that lacks our field.
+	keys connectors.Cache[connectors.Warning]
 }
 
 // What a Zoho session can do.

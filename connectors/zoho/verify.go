@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/callsync/callsync/connectors"
 )
@@ -177,4 +178,36 @@ func (s *session) makeKey(ctx context.Context, module string) error {
 		return s.itemRefusal(q, list[0])
 	}
 	return nil
+}
+
+// keyTTL is how long it is believed that a module has our field.
+const keyTTL = time.Hour
+
+// keyed looks now and then, after a record was made, whether its module still has our field: Zoho leaves out fields that it
+// has not, without a word. One that somebody deleted is added again, and given to the record. Where that cannot be, there
+// is a warning. The record is there, so nothing of this is an error.
+func (s *session) keyed(ctx context.Context, module, id, key string) []connectors.Warning {
+	warning, missing, err := s.keys.Get(ctx, module, keyTTL, keyTTL, func() (connectors.Warning, bool, error) {
+		w := connectors.Warning{Field: KeyField, Text: module + " have no field “" + keyLabel + "”: if an answer of Zoho CRM gets lost, a record may be written twice. Test the connection."}
+		list, err := s.fields(ctx, module)
+		if err != nil && connectors.AsError(err).Class.Retryable() {
+			return w, false, err
+		}
+		has := func(name string) bool {
+			return slices.ContainsFunc(list, func(f field) bool { return f.APIName == name })
+		}
+		// A description without the owner is none of Zoho's.
+		if err != nil || has(KeyField) || !has("Owner") {
+			return w, false, nil
+		}
+		if err = s.makeKey(ctx, module); err != nil {
+			return w, !connectors.AsError(err).Class.Retryable(), nil
+		}
+		_, err = s.update(ctx, module, id, values{KeyField: key}, nil)
+		return w, false, err
+	})
+	if err != nil || !missing {
+		return nil
+	}
+	return []connectors.Warning{warning}
 }

@@ -458,6 +458,7 @@ func TestRequests(t *testing.T) {
 	}
 	contact := connectors.Ref{Object: "contact", ID: f.Add("Contacts", map[string]any{"Last_Name": "Ada", "Phone": "+14155550188"})}
 	var id string
+	require.Equal(t, 2, cost(func() error { _, err := s.WriteCall(t.Context(), write("first", "", "x", noon)); return err }), "the first one looks whether our field is there")
 	require.Equal(t, 1, cost(func() error {
 		w := write("key", "", "x", noon)
 		w.Links = []connectors.Ref{contact}
@@ -496,6 +497,40 @@ func TestRequests(t *testing.T) {
 		_, err := s.(connectors.NoteWriter).WriteNote(t.Context(), connectors.RecordWrite{Key: "n", Fields: map[string]any{"Note_Content": "x"}, Links: []connectors.Ref{contact}})
 		return err
 	}))
+}
+
+// TestKeyIsDeleted goes on after somebody has deleted our field: it is made again, or the call's page says what is missing.
+func TestKeyIsDeleted(t *testing.T) {
+	t.Parallel()
+	without := func(list []*zohofake.Field) []*zohofake.Field {
+		return slices.DeleteFunc(list, func(x *zohofake.Field) bool { return x.APIName == zoho.KeyField })
+	}
+	f, _ := ready(t, zohofake.Options{})
+	server := httptest.NewServer(f)
+	t.Cleanup(server.Close)
+	open := func() connectors.Session {
+		s, err := zoho.New().Open(settings(server.URL))
+		require.NoError(t, err)
+		return s
+	}
+	f.Fields("Calls", without)
+	s := open()
+	for range 2 {
+		out, err := s.WriteCall(t.Context(), write("key", "", "x", noon))
+		require.NoError(t, err)
+		require.Empty(t, out.Warnings)
+	}
+	require.Len(t, f.All("Calls"), 1)
+	f.Fields("Calls", func(list []*zohofake.Field) []*zohofake.Field {
+		return append(without(list), &zohofake.Field{ID: "1", APIName: "A", Label: "A", Type: "text", Unique: true}, &zohofake.Field{ID: "2", APIName: "B", Label: "B", Type: "text", Unique: true})
+	})
+	s = open()
+	out, err := s.WriteCall(t.Context(), write("key-2", "", "x", noon))
+	require.NoError(t, err)
+	require.Equal(t, zoho.KeyField, out.Warnings[0].Field)
+	batch := s.(connectors.BatchWriter).WriteCalls(t.Context(), []connectors.CallWrite{write("key-3", "", "x", noon)})
+	require.NoError(t, batch[0].Err)
+	require.Equal(t, zoho.KeyField, batch[0].Written.Warnings[0].Field)
 }
 
 // counted are tokens of which every one is as good as the last.
