@@ -52,7 +52,7 @@ func TestBrowserAddsASource(t *testing.T) {
 
 	// A whole call is sent, and what becomes of it shows in place.
 	b.run(chromedp.Click(chromedp.CSS(`button[value=inbound]`)))
-	b.until("document.querySelectorAll('#tests .results li').length >= 9 && document.querySelectorAll('#tests .chip:not(.done)').length === 0")
+	b.until("document.querySelectorAll('#tests .results li').length >= 9 && document.querySelectorAll('#tests .chip:not(.done)').length === 0 && document.querySelector('#tests').innerText.includes('Final report')")
 	require.Equal(t, "/sources/", js[string](b, "location.pathname.slice(0, 9)"), "the page stays")
 	require.Contains(t, js[string](b, "document.querySelector('#tests').innerText"), "Final report: inbound call from callsync test call")
 	require.Contains(t, js[string](b, "document.querySelector('#arrivals').innerText"), "only a test")

@@ -107,7 +107,7 @@ func (b *browser) open(path string) {
 func (b *browser) signIn(email string) {
 	b.t.Helper()
 	b.open("/login")
-	b.run(chromedp.SetValue(chromedp.CSS("#email"), email), chromedp.SendKeys(chromedp.CSS("#password"), password), chromedp.Click(chromedp.CSS("button.primary")), chromedp.WaitVisible(chromedp.CSS("#calls")))
+	b.run(chromedp.SetValue(chromedp.CSS("#email"), email), chromedp.SendKeys(chromedp.CSS("#password"), password), chromedp.Click(chromedp.CSS("button.primary")), chromedp.WaitVisible(chromedp.CSS(".top .nav")))
 }
 
 // js evaluates an expression.
@@ -192,6 +192,7 @@ func TestBrowserCalls(t *testing.T) {
 	d := f.demo()
 	b := f.newBrowser("Asia/Kolkata")
 	b.signIn("anna@example.com")
+	b.open("/calls")
 	rows := func() int { return js[int](b, "document.querySelectorAll('#calls tbody tr').length") }
 	require.Equal(t, 13, rows())
 	b.picture("calls", true)

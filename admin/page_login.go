@@ -31,7 +31,7 @@ func (h *Handler) showLogin(w http.ResponseWriter, r *http.Request, status int, 
 // ownPath is next if it is a page of ours, so that nobody is led elsewhere after the sign-in.
 func ownPath(next string) string {
 	if !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.ContainsAny(next, "\\\r\n\t") {
-		return "/calls"
+		return "/"
 	}
 	return next
 }

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"encoding/json"
 	"maps"
 	"net/http"
@@ -20,14 +21,20 @@ type holdCard struct {
 }
 
 func (h *Handler) holdsPage(w http.ResponseWriter, r *http.Request, p principal) error {
-	holds, err := h.Store.Holds(r.Context(), p.WorkspaceID)
-	if err != nil {
-		return err
-	}
 	k, err := h.kept(r.Context(), p.WorkspaceID)
 	if err != nil {
 		return err
 	}
+	cards, err := h.holdCards(r.Context(), p, k)
+	if err != nil {
+		return err
+	}
+	return h.show(w, r, p, "holds", "On hold", "holds", cards)
+}
+
+// holdCards are the causes for which calls are on hold, those with the most calls first.
+func (h *Handler) holdCards(ctx context.Context, p principal, k kept) ([]holdCard, error) {
+	holds, err := h.Store.Holds(ctx, p.WorkspaceID)
 	var cards []holdCard
 	for _, o := range holds {
 		c, ok := k.connection(o.ConnectionID)
@@ -41,7 +48,7 @@ func (h *Handler) holdsPage(w http.ResponseWriter, r *http.Request, p principal)
 		card.Reason = said.in(time.UTC, l.Now)
 		cards = append(cards, card)
 	}
-	return h.show(w, r, p, "holds", "On hold", "holds", cards)
+	return cards, err
 }
 
 func (h *Handler) holdRetryForm(w http.ResponseWriter, r *http.Request, p principal) error {
@@ -89,6 +96,17 @@ type connectionCard struct {
 	Trouble []part
 }
 
+// statusTone is the colour of a connection's status.
+func statusTone(status string) string {
+	switch status {
+	case records.ConnectionPaused:
+		return "wait"
+	case records.ConnectionRevoked:
+		return "trouble"
+	}
+	return "done"
+}
+
 // idempotencyWords say how one record is made out of repeated writes.
 var idempotencyWords = map[string]string{
 	string(connectors.KeyedUpsert):     "The CRM itself keeps one record for each call, by our id.",
@@ -113,13 +131,7 @@ func (h *Handler) connectionsPage(w http.ResponseWriter, r *http.Request, p prin
 	infos := h.Connectors.Infos()
 	for _, c := range all {
 		var fields []field
-		card := connectionCard{ConnectionView: h.viewConnection(c), Label: c.Connector, Chip: "done", Idempotency: idempotencyWords[c.Idempotency]}
-		switch c.Status {
-		case records.ConnectionPaused:
-			card.Chip = "wait"
-		case records.ConnectionRevoked:
-			card.Chip = "trouble"
-		}
+		card := connectionCard{ConnectionView: h.viewConnection(c), Label: c.Connector, Chip: statusTone(c.Status), Idempotency: idempotencyWords[c.Idempotency]}
 		if len(c.Report) > 0 && json.Unmarshal(c.Report, &card.Report) == nil {
 			card.Tested, card.OK = true, card.Report.OK()
 		}

@@ -288,21 +288,26 @@ func (h *Handler) testsView(ctx context.Context, p principal, s records.Source, 
 	var v testsView
 	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !validID(id) })
 	ids = ids[:min(len(ids), maxTests)]
+	var receipts []records.Receipt
+	for _, id := range ids {
+		receipt, err := h.Store.ReceiptByID(ctx, p.WorkspaceID, id)
+		if errors.Is(err, records.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return v, err
+		}
+		if receipt.SourceID == s.ID {
+			receipts = append(receipts, receipt)
+		}
+	}
+	// After the receipts: what has been applied has its events, and the page asks no more once all have been.
 	events, err := h.Store.EventsOfReceipts(ctx, p.WorkspaceID, ids)
 	if err != nil {
 		return v, err
 	}
-	for _, id := range ids {
-		receipt, err := h.Store.ReceiptByID(ctx, p.WorkspaceID, id)
-		if err != nil {
-			if errors.Is(err, records.ErrNotFound) {
-				continue
-			}
-			return v, err
-		}
-		if receipt.SourceID != s.ID {
-			continue
-		}
+	for _, receipt := range receipts {
+		id := receipt.ID
 		row := testRow{Label: labelOf(info, receipt, events[id]), arrival: arrival{
 			h.receiptRow(records.ReceiptItem{Receipt: receipt, BodyBytes: len(receipt.Body)}, k), readings(events[id])}}
 		if row.Result.State == records.ReceiptPending {

@@ -20,8 +20,8 @@ func (h *Handler) registerPages(mux *http.ServeMux) {
 	mux.HandleFunc("GET /login", h.loginPage)
 	mux.HandleFunc("POST /login", h.login)
 	mux.HandleFunc("POST /logout", h.logout)
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/calls", http.StatusSeeOther) })
 	page := func(pattern, role string, f pageFunc) { mux.Handle(pattern, h.page(role, f)) }
+	page("GET /{$}", viewer, h.homePage)
 	page("GET /calls", viewer, h.callsPage)
 	page("GET /calls/{id}", viewer, h.callPage)
 	page("POST /calls/{id}/sync", operator, h.callSyncForm)

@@ -62,7 +62,7 @@ func TestSignIn(t *testing.T) {
 
 	r = f.post(anonymous(), "/login", url.Values{"email": {"ANNA@example.com"}, "password": {password}, "next": {"//evil.example"}})
 	require.Equal(t, 303, r.Status)
-	require.Equal(t, "/calls", r.Header.Get("Location"))
+	require.Equal(t, "/", r.Header.Get("Location"))
 	cookie := r.Header.Get("Set-Cookie")
 	require.Contains(t, cookie, "HttpOnly")
 	require.Contains(t, cookie, "SameSite=Lax")
@@ -75,7 +75,7 @@ func TestSignIn(t *testing.T) {
 	require.Contains(t, r.Header.Get("Content-Security-Policy"), "default-src 'self'")
 	require.NotContains(t, r.Header.Get("Content-Security-Policy"), "unsafe")
 	require.Equal(t, "nosniff", r.Header.Get("X-Content-Type-Options"))
-	require.Equal(t, 303, f.get(client, "/").Status)
+	require.Equal(t, 200, f.get(client, "/").Status)
 	require.Equal(t, 404, f.get(client, "/nothing").Status)
 
 	require.Equal(t, 200, f.getAPI(client, "/api/v1/calls").Status, "pages and scripts share the API")

@@ -86,16 +86,21 @@ func (db *DB) Stats(ctx context.Context, workspaceID string, from, to time.Time)
 			join connections k on k.id = d.connection_id and k.deleted_at is null where d.workspace_id = $1 group by c.id, c.revision)
 		select `+callState+`, count(*) from span c left join lanes l on l.id = c.id group by 1`, span)
 	s.Deliveries = count(`select d.state, count(*)`+fmt.Sprintf(calls, "join deliveries d on d.record_id = c.id and d.object = 'call'")+`group by 1`, span)
+	if err == nil {
+		err = db.flows(ctx, workspaceID, from, to, &s)
+	}
 	s.ByReceipt = count(`select `+receiptState+`, count(*) from receipts r `+receiptJoins+`
 		where r.workspace_id = $1 and r.id >= $2::uuid and r.id < $3::uuid and r.received_at >= $4 and r.received_at < $5 group by 1`, ids)
 	others := count(`select 'messages', count(*) from messages where workspace_id = $1 and created_at >= $2 and created_at < $3
 		union all select 'forms', count(*) from forms where workspace_id = $1 and created_at >= $2 and created_at < $3
-		union all select 'on_hold', count(*) `+liveConnections, span)
+		union all select 'on_hold', count(*) `+liveConnections+`
+		union all select 'retrying', count(*) from deliveries d join connections k on k.id = d.connection_id and k.deleted_at is null
+			where d.workspace_id = $1 and d.state in ('waiting', 'sending') and d.class <> '' and d.object <> 'contact' `, span)
 	if err != nil {
 		return s, fmt.Errorf("count: %w", timedOut(ctx, err))
 	}
 	s.Calls, s.Receipts = total(s.ByStatus), total(s.ByReceipt)
-	s.Messages, s.Forms, s.OnHold = others["messages"], others["forms"], others["on_hold"]
+	s.Messages, s.Forms, s.OnHold, s.Retrying = others["messages"], others["forms"], others["on_hold"], others["retrying"]
 	err = db.pool.QueryRow(ctx, `
 		select percentile_cont(0.5) within group (order by t.seconds), percentile_cont(0.95) within group (order by t.seconds)
 		from (select extract(epoch from a.at - c.ended_at)::float8 as seconds`+fmt.Sprintf(calls, `

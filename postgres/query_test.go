@@ -356,3 +356,51 @@ func TestMessagesAndForms(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "0", form.Form.ProviderID)
 }
+
+func TestFlows(t *testing.T) {
+	t.Parallel()
+	f := newQueryFixture(t)
+	first := f.call(0, nil)
+	f.delivery(first, f.connection1, "done", 1)
+	held := f.call(7*time.Minute, nil)
+	f.delivery(held, f.connection1, "parked", 1)
+	f.delivery(held, f.another, "done", 1)
+	f.call(2*time.Hour, nil)
+
+	s, err := f.Stats(t.Context(), f.ws, f.start, f.start.Add(time.Hour))
+	require.NoError(t, err)
+	require.EqualValues(t, 300, s.StepSeconds)
+	sums := map[string]int64{}
+	for i, step := range s.Trend {
+		require.Zero(t, step.At.Unix()%300, "steps begin at round times")
+		if i > 0 {
+			require.Equal(t, 5*time.Minute, step.At.Sub(s.Trend[i-1].At))
+		}
+		for state, n := range step.ByState {
+			sums[state] += n
+		}
+	}
+	require.Equal(t, map[string]int64{records.CallSynced: 1, records.CallOnHold: 1}, sums)
+	flows := map[string]map[string]int64{}
+	for _, c := range s.ByConnection {
+		flows[c.ConnectionID] = c.ByState
+	}
+	require.Equal(t, map[string]int64{"done": 1, "parked": 1}, flows[f.connection1])
+	require.Equal(t, map[string]int64{"done": 1}, flows[f.another])
+	var calls int64
+	for _, one := range s.BySource {
+		calls += one.Calls
+	}
+	require.EqualValues(t, 2, calls)
+
+	for _, span := range []time.Duration{time.Second, 24 * time.Hour, 60 * 24 * time.Hour, 50 * 365 * 24 * time.Hour} {
+		s, err := f.Stats(t.Context(), f.ws, f.start.Add(-span/2), f.start.Add(span/2))
+		require.NoError(t, err)
+		require.LessOrEqual(t, len(s.Trend), 402, span)
+		require.NotEmpty(t, s.Trend)
+	}
+	s, err = f.Stats(t.Context(), newID(), f.start, f.start.Add(time.Hour))
+	require.NoError(t, err)
+	require.Empty(t, s.BySource)
+	require.Empty(t, s.ByConnection)
+}

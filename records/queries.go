@@ -134,6 +134,34 @@ type Stats struct {
 	OnHold     int64            `json:"on_hold"`
 	// SecondsToCRM are the median and the 95th percentile from the end of a call to its first complete delivery.
 	SecondsToCRM Percentiles `json:"seconds_to_crm"`
+	// Retrying counts the lanes whose last attempt failed and that are tried again.
+	Retrying int64 `json:"retrying"`
+	// Trend counts the span's calls in steps of StepSeconds, oldest first, steps without calls included.
+	Trend        []TrendStep      `json:"trend"`
+	StepSeconds  int64            `json:"step_seconds"`
+	BySource     []SourceFlow     `json:"by_source"`
+	ByConnection []ConnectionFlow `json:"by_connection"`
+}
+
+// TrendStep is what began in one step of a span.
+type TrendStep struct {
+	At      time.Time        `json:"at"`
+	ByState map[string]int64 `json:"by_state"`
+}
+
+// SourceFlow is what came of one source in a span. LastReceipt is when it last sent anything at all, tests included; zero
+// if never, or too long ago to look for.
+type SourceFlow struct {
+	SourceID    string    `json:"source_id"`
+	Calls       int64     `json:"calls"`
+	Quarantined int64     `json:"quarantined"`
+	LastReceipt time.Time `json:"last_receipt,omitzero"`
+}
+
+// ConnectionFlow is what went to one connection of the calls of a span, by the state of their lanes.
+type ConnectionFlow struct {
+	ConnectionID string           `json:"connection_id"`
+	ByState      map[string]int64 `json:"by_state"`
 }
 
 // Percentiles of a duration in seconds; nil where there is nothing to measure.

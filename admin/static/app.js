@@ -130,4 +130,8 @@
       setTimeout(function () { button.textContent = before; }, 1500);
     });
   });
+
+  // On narrow screens the menu scrolls: where somebody is must be in sight.
+  var current = document.querySelector(".nav [aria-current]");
+  if (current) { current.parentNode.scrollLeft = current.offsetLeft - 12; }
 })();
