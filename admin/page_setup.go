@@ -89,6 +89,8 @@ type connectionCard struct {
 	Settings    []shownField
 	// Connect tells whether a person can grant access at the CRM's consent page.
 	Connect bool
+	// Schema tells in what the mappings do not fit the CRM's fields.
+	Schema schemaCard
 	// Contacts tells whether the CRM has contacts that calls are matched with; then the others say how.
 	Contacts              bool
 	OnNone, OnMany, Owned string
@@ -151,6 +153,9 @@ func (h *Handler) connectionsPage(w http.ResponseWriter, r *http.Request, p prin
 		card.Contacts = i >= 0 && slices.Contains(infos[i].Capabilities, "contact_match")
 		card.OnNone, card.OnMany, card.Owned = matchWords(card.Match)
 		card.Settings = shownSettings(fields, c.Config, present(c.Secrets))
+		if card.Schema, err = h.schemaCard(r.Context(), p, c.ID, ""); err != nil {
+			return err
+		}
 		v.Cards = append(v.Cards, card)
 	}
 	return h.show(w, r, p, "connections", "Connections", "connections", v)

@@ -69,6 +69,7 @@ func (h *Handler) registerPages(mux *http.ServeMux) {
 	page("GET /numbers", viewer, h.numbersPage)
 	page("POST /numbers", admin, h.numberForm)
 	page("POST /connections/{id}/test", operator, h.connectionForm(h.testForm))
+	page("POST /connections/{id}/schema", operator, h.connectionForm(h.schemaForm))
 	page("POST /connections/{id}/pause", operator, h.connectionForm(h.pauseForm))
 	page("POST /connections/{id}/resume", operator, h.connectionForm(h.resumeForm))
 	mux.Handle("/", h.page(viewer, func(http.ResponseWriter, *http.Request, principal) error { return notFound() }))
@@ -141,6 +142,7 @@ var flashes = map[string]string{
 	"parted":    "The connection is removed. What is in the CRM stays.",
 	"connected": "Connected. Run the test: it shows whether everything is in place.",
 	"rules":     "Saved. The rules count for every call that is delivered from now on; what is in a CRM stays there.",
+	"read":      "The CRM was asked for its fields.",
 	"paused":    "Paused. Calls are kept until you resume.",
 	"resumed":   "Resumed. What was kept is delivered now.",
 }

@@ -155,6 +155,8 @@ func (l lane) parked() why {
 		return sentence("trouble", actionRetry, "On hold: ", cmp.Or(reason, l.CRM+" refused what was sent."), " Fix this in the mapping or in "+l.CRM+", then retry.")
 	case "rule":
 		return sentence("trouble", actionRetry, "On hold: ", reason, " Correct the rules, then retry.")
+	case records.DeliveryDrift:
+		return sentence("trouble", actionOpenConnection, "On hold: ", reason)
 	case string(connectors.UnknownOutcome):
 		return sentence("trouble", actionRetry, "On hold: ", cmp.Or(reason, l.CRM+" never said whether it stored the call."), " Look in "+l.CRM+" whether the call is there, then retry.")
 	}
