@@ -110,11 +110,20 @@ func (d *attempt) finder(session connectors.Session) (find func(context.Context,
 	return func(ctx context.Context, key string) (string, bool, error) { return f.FindRecord(ctx, d.kind(), key) }, true
 }
 
-// linker ties records to contacts that appear later. CRMs do that for calls only: other records are tied when they are made.
-func (d *attempt) linker(session connectors.Session) (connectors.Linker, bool) {
-	if d.kind() != connectors.ObjectCall {
+// linker ties the record of the lane to a contact that appears later; ok is false where the CRM does that only when the
+// record is made.
+func (d *attempt) linker(session connectors.Session) (link func(ctx context.Context, id string, to connectors.Ref) error, ok bool) {
+	if d.kind() == connectors.ObjectCall {
+		if l, ok := session.(connectors.Linker); ok {
+			return l.LinkCall, true
+		}
 		return nil, false
 	}
-	l, ok := session.(connectors.Linker)
-	return l, ok
+	l, ok := session.(connectors.RecordLinker)
+	if !ok || d.kind() != connectors.ObjectMessage && d.kind() != connectors.ObjectForm {
+		return nil, false
+	}
+	return func(ctx context.Context, id string, to connectors.Ref) error {
+		return l.LinkRecord(ctx, d.kind(), id, to)
+	}, true
 }

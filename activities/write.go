@@ -265,7 +265,7 @@ func linkStep(ref connectors.Ref) string { return "link:" + ref.Object + ":" + r
 // link ties the record to its contact, once: a human who moves it is not overruled. It reports deleted when the record
 // was deleted by a human meanwhile.
 func (d *attempt) link(ctx context.Context, session connectors.Session, party connectors.Ref) (deleted bool, err error) {
-	linker, ok := d.linker(session)
+	tie, ok := d.linker(session)
 	if !ok || party.ID == "" {
 		return false, nil
 	}
@@ -274,7 +274,12 @@ func (d *attempt) link(ctx context.Context, session connectors.Session, party co
 		if _, linked := d.lane.Delivery.Steps[name]; linked || d.steps[name].ID != "" {
 			return false, nil
 		}
-		err = linker.LinkCall(ctx, d.remoteIDNow(), party)
+		err = tie(ctx, d.remoteIDNow(), party)
+		if e := connectors.AsError(err); err != nil && d.kind() != connectors.ObjectCall && (e.Class == connectors.Forbidden || e.Class == connectors.Invalid || e.Class == connectors.Unsupported) {
+			// The message or form is there, and somebody who cannot be tied to it is no reason to hold it.
+			d.step(name, records.Step{ID: party.ID, Object: party.Object, Text: "Could not be tied to its contact"})
+			return false, nil
+		}
 		if !isClass(err, connectors.NotFound) {
 			if err == nil {
 				d.step(name, records.Step{ID: party.ID, Object: party.Object})
@@ -282,7 +287,7 @@ func (d *attempt) link(ctx context.Context, session connectors.Session, party co
 			return false, err
 		}
 		// One of the two is gone, and the CRM does not say which.
-		if reader, ok := session.(connectors.CallReader); ok {
+		if reader, ok := session.(connectors.CallReader); ok && d.kind() == connectors.ObjectCall {
 			if _, rerr := reader.ReadCall(ctx, d.remoteIDNow(), nil); isClass(rerr, connectors.NotFound) {
 				return true, nil
 			}
@@ -293,6 +298,8 @@ func (d *attempt) link(ctx context.Context, session connectors.Session, party co
 			return false, ferr
 		case !ok:
 			return false, d.forgetParty(ctx, party, err)
+		case now == party && d.kind() != connectors.ObjectCall:
+			return true, nil
 		case now == party:
 			return false, &connectors.Error{Class: connectors.Unavailable, Err: err,
 				Public: "The CRM did not find the call or its contact, though both are there. callsync tries again."}

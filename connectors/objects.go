@@ -38,6 +38,12 @@ type RecordFinder interface {
 	FindRecord(ctx context.Context, object, key string) (id string, ok bool, err error)
 }
 
+// RecordLinker ties records of other objects than calls to a contact that is found later, once.
+type RecordLinker interface {
+	// LinkRecord ties the record of object with this id. NotFound where one of the two is gone.
+	LinkRecord(ctx context.Context, object, id string, to Ref) error
+}
+
 // TaskWriter writes follow-up tasks.
 type TaskWriter interface {
 	WriteTask(ctx context.Context, w RecordWrite) (Written, error)

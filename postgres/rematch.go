@@ -10,10 +10,11 @@ import (
 	"github.com/callsync/callsync/records"
 )
 
-// redeliverable are the lanes (d) that may be delivered again for a contact's sake: those that were delivered without one
-// and those that wait for an answer. What is on hold for another cause is a person's to retry, and what is under way sees
-// for itself.
-const redeliverable = `(d.state = 'done' or d.state = 'parked' and d.class = 'ask') and d.lease_until <= now()`
+// redeliverable are the lanes (d) that may be delivered again for a contact's sake: those that were delivered without one,
+// those that wait for an answer, and messages and forms that the CRM did not take, most of all because nobody was there to
+// whom they belong. What is on hold for another cause is a person's to retry, and what is under way sees for itself.
+const redeliverable = `(d.state = 'done' or d.state = 'parked' and (d.class = 'ask' or d.class = 'invalid' and d.object in ('message', 'form')))
+	and d.lease_until <= now()`
 
 // drainedAtOnce is how many lanes of one number are delivered again in one round.
 const drainedAtOnce = 200

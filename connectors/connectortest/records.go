@@ -65,6 +65,7 @@ func testRecords(t *testing.T, target Target) {
 				require.Equal(t, links, hooks.Linked("r-1"))
 			}
 			updates(t, target, write, hooks, make, out.RemoteID)
+			tiesLater(t, target, session, crm, object)
 			finds(t, target, session, object, out.RemoteID)
 			if target.MaxText > 0 {
 				out, err := write(t.Context(), make("r-long", "", strings.Repeat("<i>ж🎧</i>&amp;", target.MaxText), links))
@@ -77,6 +78,27 @@ func testRecords(t *testing.T, target Target) {
 			}
 		})
 	}
+}
+
+// tiesLater ties a record that was made without a contact to one.
+func tiesLater(t *testing.T, target Target, session connectors.Session, crm CRM, object string) {
+	linker, ok := session.(connectors.RecordLinker)
+	hooks := crm.Records[object]
+	if !ok || crm.AddContact == nil || hooks.Linked == nil {
+		return
+	}
+	out, err := recordWriters(session)[object](t.Context(), target.Records[object]("r-later", "", "x", nil))
+	require.NoError(t, err)
+	require.Empty(t, hooks.Linked("r-later"))
+	contact := crm.AddContact(connectors.ObjectContact, "Grace", "+14155550189")
+	for range 2 {
+		require.NoError(t, linker.LinkRecord(t.Context(), object, out.RemoteID, contact))
+		require.Equal(t, []connectors.Ref{contact}, hooks.Linked("r-later"))
+	}
+	err = linker.LinkRecord(t.Context(), object, "999999999", contact)
+	require.Equal(t, connectors.NotFound, classOf(t, target, err).Class)
+	err = linker.LinkRecord(t.Context(), object, out.RemoteID, connectors.Ref{Object: "planet", ID: "1"})
+	require.Equal(t, connectors.Unsupported, classOf(t, target, err).Class)
 }
 
 type makeRecord = func(key, remoteID, text string, links []connectors.Ref) connectors.RecordWrite

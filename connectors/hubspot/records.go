@@ -83,6 +83,15 @@ func (s *session) writeRecord(ctx context.Context, object string, w connectors.R
 	return out, nil
 }
 
+// LinkRecord implements connectors.RecordLinker.
+func (s *session) LinkRecord(ctx context.Context, object, id string, to connectors.Ref) error {
+	name := objects[object]
+	if !linkable(to) || name == "" || objects[to.Object] == name {
+		return &connectors.Error{Class: connectors.Unsupported, NotSent: true, Public: "callsync cannot tie this HubSpot record to one of that kind."}
+	}
+	return s.link(ctx, name, id, to)
+}
+
 // FindRecord implements connectors.RecordFinder.
 func (s *session) FindRecord(ctx context.Context, object, key string) (string, bool, error) {
 	name := objects[object]
