@@ -87,7 +87,7 @@ func fakeEspoCRM() Fake {
 }
 
 func fakeSalesforce() Fake {
-	f := salesforcefake.New(salesforcefake.Options{})
+	f := salesforcefake.New(salesforcefake.Options{PerDay: 1e8})
 	return Fake{
 		CRM: CRM{Connector: salesforce.ID, Handler: f, Secrets: map[string]string{"client_secret": salesforcefake.ClientSecret},
 			Config: map[string]string{"client_id": salesforcefake.ClientID, "requests_per_day": unlimited}},

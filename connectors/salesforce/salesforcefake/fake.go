@@ -77,8 +77,10 @@ type Fake struct {
 	cursors map[string]cursor
 	// locked are the rows that a write holds.
 	locked map[string]bool
-	used   int
-	lag    time.Duration
+	// used are the requests since the beginning of the count, which begins anew after a day.
+	used  int
+	since time.Time
+	lag   time.Duration
 	// requests counts what was asked, by method and kind.
 	requests map[string]int
 	content  map[string][]byte
@@ -108,7 +110,7 @@ func New(o Options) *Fake {
 			o.Owners = append(o.Owners, fmt.Sprintf("agent%d@example.com", i+1))
 		}
 	}
-	f := &Fake{opt: o, defs: definitions(o), records: map[string]map[string]*record{}, order: map[string][]string{}, tokens: map[string]bool{},
+	f := &Fake{opt: o, since: o.Now(), defs: definitions(o), records: map[string]map[string]*record{}, order: map[string][]string{}, tokens: map[string]bool{},
 		refresh: map[string]bool{}, codes: map[string]string{}, cursors: map[string]cursor{}, locked: map[string]bool{}, lag: max(o.SearchLag, 0),
 		requests: map[string]int{}, content: map[string][]byte{}}
 	for name := range f.defs {
@@ -249,6 +251,9 @@ func (f *Fake) run(r *http.Request, body []byte) (reply, error) {
 	f.mu.Lock()
 	token, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	known := f.tokens[token]
+	if now := f.opt.Now(); now.Sub(f.since) >= 24*time.Hour {
+		f.used, f.since = 0, now
+	}
 	full := f.used >= f.opt.PerDay
 	if bearer && known && !full {
 		f.used++
