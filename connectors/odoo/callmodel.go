@@ -74,6 +74,10 @@ func (s *session) calls(ctx context.Context) (callModel, map[string]fieldDef, er
 		order = []string{ModelPhonecall, ModelVoip, ModelNote}
 	}
 	for _, name := range order {
+		if name == ModelNote {
+			// Every Odoo has them, so nobody is asked.
+			return callModels[name], noteDefs, nil
+		}
 		defs, ok, err := s.fields(ctx, name)
 		if err != nil {
 			return callModel{}, nil, err
@@ -87,6 +91,12 @@ func (s *session) calls(ctx context.Context) (callModel, map[string]fieldDef, er
 		}
 	}
 	return callModel{}, nil, lacks(order[len(order)-1])
+}
+
+// noteDefs are the fields of notes that callsync itself writes, the same in every Odoo.
+var noteDefs = map[string]fieldDef{
+	"subject": {Type: "char", Store: true}, "body": {Type: "html", Store: true}, "date": {Type: "datetime", Store: true}, "author_id": {Type: "many2one", Store: true},
+	"mail_activity_type_id": {Type: "many2one", Store: true},
 }
 
 // within leaves out what this Odoo's model has not.

@@ -180,6 +180,11 @@ func (s *session) ReadCall(ctx context.Context, id string, fields []string) (map
 	if err != nil {
 		return nil, err
 	}
+	if m.model == ModelNote && slices.ContainsFunc(fields, func(f string) bool { return !commonCall[f] && noteDefs[f].Type == "" }) {
+		if defs, _, err = s.fields(ctx, ModelNote); err != nil {
+			return nil, err
+		}
+	}
 	names := []string{"id"}
 	for _, f := range fields {
 		for _, own := range m.reads(f) {

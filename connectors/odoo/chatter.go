@@ -146,25 +146,26 @@ func withBody(v values) values {
 // noteFields makes the values of a note. Its owner is its author; what a note has no place for is left out, for the text of
 // the note says it.
 func (s *session) noteFields(ctx context.Context, fields map[string]any) (values, []connectors.Warning, error) {
-	defs, ok, err := s.fields(ctx, ModelNote)
-	if err != nil {
-		return nil, nil, err
-	}
-	if !ok {
-		return nil, nil, lacks(ModelNote)
-	}
-	real := map[string]any{}
+	own := map[string]any{}
 	var user int64
+	defs := noteDefs
 	for name, v := range fields {
 		switch {
 		case name == fieldUser:
 			user = userID(v)
-		case commonCall[name] && defs[name].Type == "":
+		case commonCall[name] && noteDefs[name].Type == "":
 		default:
-			real[name] = v
+			own[name] = v
+			if noteDefs[name].Type == "" {
+				all, ok, err := s.fields(ctx, ModelNote)
+				if err != nil || !ok {
+					return nil, nil, orLacks(err, ModelNote)
+				}
+				defs = all
+			}
 		}
 	}
-	out, warnings, err := s.mapped(ctx, ModelNote, real)
+	out, warnings, err := encodeAll(ModelNote, defs, own)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -15,3 +15,6 @@ func Unlink(ctx context.Context, s connectors.Session, model string, id int64) e
 func Read(ctx context.Context, s connectors.Session, model string, id int64, fields ...string) (map[string]any, error) {
 	return s.(*session).read(ctx, model, id, fields...)
 }
+
+// KeyName is the name part of an External ID.
+var KeyName = keyName

@@ -184,7 +184,10 @@ func liveCall(t *testing.T, session connectors.Session, people map[string]connec
 		liveRecording(t, session, id, links)
 		require.Equal(t, connectors.NotFound, connectors.AsError(session.(connectors.Linker).LinkCall(ctx, "99999999", people[connectors.ObjectLead])).Class)
 		err = session.(connectors.Linker).LinkCall(ctx, id, connectors.Ref{Object: connectors.ObjectContact, ID: "99999999"})
-		require.Equal(t, connectors.NotFound, connectors.AsError(err).Class, "%v", err)
+		if !strings.Contains(out.URL, odoo.ModelPhonecall) {
+			// A phone call has one contact, and who gave it one is not overruled.
+			require.Equal(t, connectors.NotFound, connectors.AsError(err).Class, "%v", err)
+		}
 	}
 	gone := []connectors.Ref{{Object: connectors.ObjectContact, ID: "99999999"}}
 	_, err := session.WriteCall(ctx, connectors.CallWrite{Key: uuid.NewString(), Links: gone, Fields: map[string]any{"body": "x", "date": at}})

@@ -48,7 +48,7 @@ func (s *session) call(ctx context.Context, q request, out any) error {
 			return err
 		}
 		if s.protocol == ProtocolJSON2 {
-			return &connectors.Error{Class: connectors.NotFound, Err: err, Public: connectors.Sentence(connectors.NotFound, Label)}
+			return s.refusal(q.name(), http.StatusNotFound, http.Header{}, fault{})
 		}
 		if err := s.needsLogin(); err != nil {
 			return err

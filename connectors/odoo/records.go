@@ -136,6 +136,10 @@ func (s *session) mapped(ctx context.Context, model string, fields map[string]an
 	if !ok {
 		return nil, nil, lacks(model)
 	}
+	return encodeAll(model, defs, fields)
+}
+
+func encodeAll(model string, defs map[string]fieldDef, fields map[string]any) (values, []connectors.Warning, error) {
 	out := values{}
 	var warnings []connectors.Warning
 	for name, v := range fields {

@@ -26,6 +26,9 @@ func (s *session) Describe(ctx context.Context, object string) (connectors.Schem
 	switch object {
 	case connectors.ObjectCall:
 		m, defs, err := s.calls(ctx)
+		if err == nil && m.model == ModelNote {
+			defs, _, err = s.fields(ctx, ModelNote)
+		}
 		if err != nil {
 			return out, err
 		}
@@ -124,7 +127,7 @@ func describe(defs map[string]fieldDef, leaveOut func(name string) bool) []conne
 		if !ok || leaveOut(name) {
 			continue
 		}
-		f := connectors.SchemaField{Name: name, Label: d.Label, Type: kind, ReadOnly: kept[name] || bool(d.Readonly) || !bool(d.Store), MaxLength: d.Size, Whole: d.Type == "integer"}
+		f := connectors.SchemaField{Name: name, Label: d.Label, Type: kind, ReadOnly: kept[name] || bool(d.Readonly) || !bool(d.Store), MaxLength: d.Size, Whole: d.Type == "integer", DateText: d.Type == "date"}
 		// Odoo has defaults that fields_get does not tell; a field that it demands all the same it names in its refusal.
 		if f.Label == "" {
 			f.Label = name

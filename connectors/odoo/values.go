@@ -248,9 +248,8 @@ func decode(v any, d fieldDef) any {
 	return v
 }
 
-// Odoo's sanitizer puts text without an element around it into <p> or <span>, differently from version to version, and
-// writes quotes in text as themselves. Text that is in a <p> already stays as it is on all of them, so that is what is
-// sent, and fromOdooHTML takes it off again: what a mapping wrote and what is read compare as equal.
+// Odoo's sanitizer puts text without an element around it into <p> or <span>, differently from version to version. Text that
+// is in a <p> already stays as it is on all of them, so that is what is sent, and fromOdooHTML takes it off again.
 var (
 	block = regexp.MustCompile(`(?i)^\s*<(p|div|ul|ol|table|h[1-6]|blockquote|pre|section)[\s>/]`)
 	// wrap is what the sanitizer or toOdooHTML has put around a text.
@@ -263,9 +262,6 @@ func toOdooHTML(s string) string {
 		// Odoo 14 makes the text False of an empty one in load().
 		return "<p></p>"
 	}
-	s = outsideTags(s, func(text string) string {
-		return strings.NewReplacer("&#34;", `"`, "&quot;", `"`, "&#39;", "'").Replace(text)
-	})
 	if block.MatchString(s) {
 		return s
 	}
@@ -274,23 +270,9 @@ func toOdooHTML(s string) string {
 
 func fromOdooHTML(s string) string {
 	if m := wrap.FindStringSubmatch(s); m != nil && !strings.Contains(m[2], "</"+m[1]+">") {
-		s = m[2]
+		return m[2]
 	}
-	return outsideTags(s, func(text string) string {
-		return strings.NewReplacer(`"`, "&#34;", "'", "&#39;", "&nbsp;", "\u00a0").Replace(text)
-	})
-}
-
-func outsideTags(s string, change func(string) string) string {
-	var b strings.Builder
-	at := 0
-	for _, m := range tag.FindAllStringIndex(s, -1) {
-		b.WriteString(change(s[at:m[0]]))
-		b.WriteString(s[m[0]:m[1]])
-		at = m[1]
-	}
-	b.WriteString(change(s[at:]))
-	return b.String()
+	return s
 }
 
 var lineEnd = regexp.MustCompile(`(?i)\s*(<br\s*/?>|</p>\s*<p[^>]*>|</div>\s*<div[^>]*>|</li>)\s*`)
