@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"mime/multipart"
@@ -45,7 +46,7 @@ func (s *session) WriteTranscription(ctx context.Context, w connectors.Transcrip
 		return connectors.Written{}, err
 	}
 	f.document = r.text("ContentDocumentId")
-	id, err := s.upload(ctx, f)
+	id, err := s.uploadAnyhow(ctx, f)
 	if err != nil {
 		return connectors.Written{}, err
 	}
@@ -69,7 +70,7 @@ func (s *session) fileOnce(ctx context.Context, task, title string, f newFile) (
 		}
 	}
 	f.task = task
-	id, err := s.upload(ctx, f)
+	id, err := s.uploadAnyhow(ctx, f)
 	if err != nil {
 		return connectors.Written{}, err
 	}
@@ -104,6 +105,44 @@ type newFile struct {
 	task, document    string
 	size              int64
 	open              func(context.Context) (io.ReadCloser, error)
+}
+
+// maxInline is how large a file in JSON may be, before it is base64 (REST guide: 37.5 MB as base64, less to be sure).
+const maxInline = 25 << 20
+
+// uploadAnyhow streams a file in a multipart body, or where that is refused as such, as it is by some gateways, sends a smaller
+// one inside JSON, Salesforce's other form.
+func (s *session) uploadAnyhow(ctx context.Context, f newFile) (string, error) {
+	id, err := s.upload(ctx, f)
+	refusal, ok := errors.AsType[*refused](err)
+	if !ok || f.size > maxInline || refusal.status != http.StatusUnsupportedMediaType && refusal.code != codeParse {
+		return id, err
+	}
+	stream, err := f.open(ctx)
+	if err != nil {
+		return "", connectors.NotSent(err)
+	}
+	defer stream.Close()
+	content, err := io.ReadAll(io.LimitReader(stream, maxInline))
+	if err != nil {
+		return "", connectors.NotSent(err)
+	}
+	fields := f.fields()
+	fields["VersionData"] = content // encoding/json writes bytes in base64
+	id, _, err = s.send(connectors.WithRate(ctx, connectors.RateUpload, 1),
+		request{method: http.MethodPost, name: "upload of a file", object: objVersion, path: s.rows(objVersion), body: fields})
+	return id, err
+}
+
+// fields are those of the file beside its content.
+func (f newFile) fields() values {
+	v := values{"Title": f.title, "PathOnClient": f.name}
+	if f.document != "" {
+		v["ContentDocumentId"] = f.document
+	} else {
+		v["FirstPublishLocationId"] = f.task
+	}
+	return v
 }
 
 // upload streams a file in a multipart body (REST guide, Insert or Update Blob Data). What is around the file is made
@@ -173,13 +212,7 @@ func (s *session) upload(ctx context.Context, f newFile) (string, error) {
 
 // form makes what stands before and after the file in a multipart body: first the fields, then the file as VersionData.
 func form(f newFile) (head, tail []byte, contentType string, err error) {
-	fields := values{"Title": f.title, "PathOnClient": f.name}
-	if f.document != "" {
-		fields["ContentDocumentId"] = f.document
-	} else {
-		fields["FirstPublishLocationId"] = f.task
-	}
-	text, err := json.Marshal(fields)
+	text, err := json.Marshal(f.fields())
 	if err != nil {
 		return nil, nil, "", fmt.Errorf("salesforce: encode the fields of a file: %w", err)
 	}

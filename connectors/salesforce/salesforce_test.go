@@ -1,7 +1,9 @@
 package salesforce_test
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -299,6 +301,37 @@ func TestBatchMends(t *testing.T) {
 		require.NoError(t, out.Err)
 	}
 	require.Len(t, x.took(), 2, "200 calls in a request")
+}
+
+// What refuses a multipart body gets the file in JSON.
+func TestUploadWithoutMultipart(t *testing.T) {
+	t.Parallel()
+	x := newOrg(t, salesforcefake.Options{})
+	call, err := x.WriteCall(t.Context(), write("key", "", "x", noon))
+	require.NoError(t, err)
+	gateway := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/") {
+			w.WriteHeader(http.StatusUnsupportedMediaType)
+			return
+		}
+		x.Fake.ServeHTTP(w, r)
+	}))
+	t.Cleanup(gateway.Close)
+	s, err := salesforce.New().Open(settings(gateway.URL))
+	require.NoError(t, err)
+	const sound = "RIFF\x00\xff not much"
+	u := connectors.RecordingUpload{Key: "rec", CallID: call.RemoteID, Name: "a b.wav", ContentType: "audio/wav", Size: int64(len(sound)),
+		Open: func(context.Context) (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(sound)), nil }}
+	for range 2 {
+		_, err = s.(connectors.RecordingUploader).UploadRecording(t.Context(), u)
+		require.NoError(t, err)
+	}
+	files := x.Files(call.RemoteID)
+	require.Len(t, files, 1)
+	for name, content := range files {
+		require.Regexp(t, `^a b-[0-9a-f]{12}\.wav$`, name)
+		require.Equal(t, sound, string(content))
+	}
 }
 
 func TestEscapes(t *testing.T) {

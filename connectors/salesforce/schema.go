@@ -89,11 +89,14 @@ func (s *session) fetch(ctx context.Context, object string) (objectInfo, error) 
 	return out, nil
 }
 
+// standardPhones are phone fields whatever type a description gives them.
+var standardPhones = []string{"Phone", "MobilePhone", "HomePhone", "OtherPhone", "AssistantPhone"}
+
 // phones are the fields of an object that hold phone numbers and that callsync's user may see, fax numbers left out.
 func (i objectInfo) phones() []string {
 	var out []string
 	for _, f := range i.FieldList {
-		if f.Type == "phone" && !strings.Contains(f.Name, "Fax") && identifier.MatchString(f.Name) {
+		if slices.Contains(standardPhones, f.Name) || f.Type == "phone" && !strings.Contains(f.Name, "Fax") && identifier.MatchString(f.Name) {
 			out = append(out, f.Name)
 		}
 	}
