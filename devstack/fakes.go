@@ -13,6 +13,8 @@ import (
 	"github.com/callsync/callsync/connectors/espocrm/espocrmfake"
 	"github.com/callsync/callsync/connectors/hubspot"
 	"github.com/callsync/callsync/connectors/hubspot/hubspotfake"
+	"github.com/callsync/callsync/connectors/odoo"
+	"github.com/callsync/callsync/connectors/odoo/odoofake"
 	"github.com/callsync/callsync/connectors/pipedrive"
 	"github.com/callsync/callsync/connectors/pipedrive/pipedrivefake"
 	"github.com/callsync/callsync/connectors/salesforce"
@@ -35,6 +37,7 @@ type Fake struct {
 var fakes = map[string]func() Fake{
 	espocrm.ID:    fakeEspoCRM,
 	hubspot.ID:    func() Fake { return fakeHubSpot(hubspotfake.New(hubspotfake.Options{})) },
+	odoo.ID:       fakeOdoo,
 	pipedrive.ID:  fakePipedrive,
 	salesforce.ID: fakeSalesforce,
 	webhook.ID:    func() Fake { return fakeWebhook(NewReceiver()) },
@@ -83,6 +86,24 @@ func fakeEspoCRM() Fake {
 	return Fake{
 		CRM:   CRM{Connector: espocrm.ID, Handler: f, Secrets: map[string]string{"api_key": espocrmfake.APIKey}},
 		Calls: func() map[string]int { return tally(f.Records("Call"), espocrm.KeyField) },
+	}
+}
+
+func fakeOdoo() Fake {
+	f := odoofake.New(odoofake.Options{})
+	return Fake{
+		CRM: CRM{Connector: odoo.ID, Handler: f, Secrets: map[string]string{"api_key": odoofake.APIKey}},
+		// A note says in its message id whose it is; that of callsync's copies begins otherwise.
+		Calls: func() map[string]int {
+			out := map[string]int{}
+			for _, r := range f.Records(odoo.ModelNote) {
+				id, _ := r["message_id"].(string)
+				if key, ok := strings.CutPrefix(id, "<callsync.call_"); ok {
+					out[strings.TrimSuffix(key, "@callsync>")]++
+				}
+			}
+			return out
+		},
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"github.com/callsync/callsync/connectors"
 	"github.com/callsync/callsync/connectors/espocrm"
 	"github.com/callsync/callsync/connectors/hubspot"
+	"github.com/callsync/callsync/connectors/odoo"
 	"github.com/callsync/callsync/connectors/pipedrive"
 	"github.com/callsync/callsync/connectors/salesforce"
 	"github.com/callsync/callsync/connectors/webhook"
@@ -34,6 +35,7 @@ func crms() connectors.Registry {
 	return connectors.NewRegistry(
 		espocrm.New(),
 		hubspot.New(),
+		odoo.New(),
 		pipedrive.New(),
 		salesforce.New(),
 		webhook.New(),
