@@ -118,13 +118,14 @@ func (h *Handler) Close() {
 	h.drains.close()
 }
 
+const pagePolicy = "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; form-action 'self'"
+
 // secure sets the headers that every answer has. The policy allows nothing but our own files: no inline script or style,
 // so that text of strangers cannot become code even if it were shown unescaped.
 func (h *Handler) secure(next http.Handler) http.Handler {
-	const policy = "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; form-action 'self'"
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		head := w.Header()
-		head.Set("Content-Security-Policy", policy)
+		head.Set("Content-Security-Policy", pagePolicy)
 		head.Set("X-Content-Type-Options", "nosniff")
 		head.Set("X-Frame-Options", "DENY")
 		head.Set("Referrer-Policy", "no-referrer")

@@ -53,6 +53,7 @@ func (h *Handler) registerAPI(mux *http.ServeMux) {
 	h.registerReviews()
 	h.registerAgents()
 	h.registerCalls()
+	h.registerRecordings()
 	h.registerKept()
 	h.registerLive()
 	h.registerRecords()

@@ -42,6 +42,7 @@ type CallView struct {
 	Events     []call.Event                          `json:"events"`
 	Receipts   []ReceiptSummary                      `json:"receipts"`
 	Deliveries []DeliveryView                        `json:"deliveries"`
+	Kept       []RecordingView                       `json:"recordings_kept" doc:"What callsync keeps of the recordings: permanent links, copies, and why there is none."`
 }
 
 // WhyView says in a sentence where one connection's delivery of the call stands, and what helps.
@@ -200,6 +201,7 @@ type callDetail struct {
 	events     []call.Event
 	receipts   []records.ReceiptItem
 	deliveries []records.DeliveryHistory
+	recordings []records.Recording
 	lanes      []explained
 }
 
@@ -223,6 +225,9 @@ func (h *Handler) callDetail(ctx context.Context, workspaceID, id string) (callD
 	if d.deliveries, err = h.Store.DeliveriesOfCall(ctx, workspaceID, id); err != nil {
 		return d, err
 	}
+	if d.recordings, err = h.Store.RecordingsOfCall(ctx, workspaceID, id); err != nil {
+		return d, err
+	}
 	d.lanes = h.explainAll(d.kept, d.CallRow, d.events, d.deliveries)
 	return d, nil
 }
@@ -234,7 +239,11 @@ func (h *Handler) getCall(ctx context.Context, p principal, in *PathID) (*answer
 	}
 	v := CallView{Call: d.Call, State: d.State, Complete: d.Complete, Artifacts: h.artifacts(d.CallRow, d.source),
 		WindowEnds: windowUntil(d.CallRow, d.source.Window), CreatedAt: d.CreatedAt,
-		Why: []WhyView{}, Events: d.events, Receipts: []ReceiptSummary{}, Deliveries: []DeliveryView{}}
+		Why: []WhyView{}, Events: d.events, Receipts: []ReceiptSummary{}, Deliveries: []DeliveryView{}, Kept: []RecordingView{}}
+	v.Recordings = withStates(d.Call.Recordings, d.recordings)
+	for _, k := range d.recordings {
+		v.Kept = append(v.Kept, h.viewRecording(k, d.Call.Recordings))
+	}
 	v.Direction, v.Status = orUnknown(v.Direction), orUnknown(v.Status)
 	if v.Events == nil {
 		v.Events = []call.Event{}

@@ -32,6 +32,7 @@ type ConnectionView struct {
 	Mode          string            `json:"mode" enum:"live,shadow"`
 	Policy        string            `json:"policy,omitempty" doc:"Absent: the source's."`
 	WindowSeconds *int64            `json:"window_seconds,omitempty" doc:"Absent: the source's."`
+	Recordings    string            `json:"recordings" enum:"link,vendor_link,upload,none" doc:"What the CRM gets of a recording: callsync's permanent link, the phone system's own, the file itself with the link, or nothing."`
 	Match         MatchView         `json:"match" doc:"How a call finds its contact and its owner."`
 	Status        string            `json:"status" enum:"active,paused,revoked"`
 	StatusReason  string            `json:"status_reason,omitempty"`
@@ -52,6 +53,7 @@ type connectionCreate struct {
 		Mode          string      `json:"mode,omitempty" enum:"live,shadow"`
 		Policy        string      `json:"policy,omitempty" enum:"complete,early"`
 		WindowSeconds *int64      `json:"window_seconds,omitempty" minimum:"0" maximum:"604800"`
+		Recordings    string      `json:"recordings,omitempty" enum:"link,vendor_link,upload,none"`
 		Match         *MatchPatch `json:"match,omitempty" doc:"How a call finds its contact and its owner."`
 	}
 }
@@ -65,6 +67,7 @@ type connectionPatch struct {
 		Mode          *string          `json:"mode,omitempty" enum:"live,shadow"`
 		Policy        Optional[string] `json:"policy,omitzero" doc:"complete, early, or null for the source's."`
 		WindowSeconds Optional[int64]  `json:"window_seconds,omitzero" doc:"null: the source's."`
+		Recordings    *string          `json:"recordings,omitempty" enum:"link,vendor_link,upload,none"`
 		Match         *MatchPatch      `json:"match,omitempty" doc:"Merged over what is there."`
 	}
 }
@@ -91,7 +94,7 @@ func (h *Handler) registerConnections() {
 
 func (h *Handler) viewConnection(c records.Connection) ConnectionView {
 	v := ConnectionView{ID: c.ID, Connector: c.Connector, Name: c.Name, Config: c.Config, Secrets: present(c.Secrets),
-		Mode: c.Mode, Policy: c.Policy, Match: h.viewMatch(c), Status: c.Status,
+		Mode: c.Mode, Policy: c.Policy, Match: h.viewMatch(c), Recordings: cmp.Or(c.Recordings, records.ShareLink), Status: c.Status,
 		StatusReason: c.StatusReason, Idempotency: c.Idempotency, Report: c.Report, VerifiedAt: c.VerifiedAt,
 		CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt}
 	if c.Window != nil {
@@ -130,7 +133,7 @@ func (h *Handler) createConnection(ctx context.Context, p principal, in *connect
 	now := h.Now().UTC()
 	c := records.Connection{ID: id, WorkspaceID: p.WorkspaceID, Connector: b.Connector, Name: cmp.Or(b.Name, info.Label),
 		Config: b.Config.over(nil), Secrets: b.Secrets.over(nil), Mode: cmp.Or(b.Mode, "live"), Policy: b.Policy,
-		Match: b.Match.over(records.Match{}), Status: records.ConnectionActive, CreatedAt: now, UpdatedAt: now}
+		Match: b.Match.over(records.Match{}), Recordings: b.Recordings, Status: records.ConnectionActive, CreatedAt: now, UpdatedAt: now}
 	if b.WindowSeconds != nil {
 		w := duration(b.WindowSeconds, 0)
 		c.Window = &w
@@ -171,6 +174,7 @@ func (h *Handler) patchConnection(ctx context.Context, p principal, in *connecti
 	c, b := old, in.Body
 	set(&c.Name, b.Name)
 	set(&c.Mode, b.Mode)
+	set(&c.Recordings, b.Recordings)
 	c.Match = b.Match.over(c.Match)
 	if b.Policy.Set {
 		c.Policy = b.Policy.Value
@@ -235,6 +239,7 @@ func (h *Handler) checkConnection(c *records.Connection) error {
 	if c.Window != nil && (*c.Window < 0 || *c.Window > 7*24*time.Hour) {
 		out.add("window_seconds", "The window must be between 0 and 604800 seconds (a week).")
 	}
+	h.checkShare(&out, *c)
 	connector, ok := h.Connectors[c.Connector]
 	if !ok {
 		return out.problem() // a connector of another build: its settings cannot be checked

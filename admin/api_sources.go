@@ -48,8 +48,9 @@ type SourceView struct {
 	Config         map[string]string `json:"config"`
 	Secrets        map[string]bool   `json:"secrets" doc:"Which secrets are set. Their values are never shown."`
 	// Connections it feeds; absent means every connection of the workspace.
-	Connections []string  `json:"connections,omitzero"`
-	HookURLs    []HookURL `json:"hook_urls" doc:"Where the phone system sends to. The token in them is shown when it is made or rotated, and masked afterwards."`
+	Connections []string          `json:"connections,omitzero"`
+	Recordings  RecordingSettings `json:"recordings" doc:"What becomes of the recordings of its calls."`
+	HookURLs    []HookURL         `json:"hook_urls" doc:"Where the phone system sends to. The token in them is shown when it is made or rotated, and masked afterwards."`
 	// Clock is absent until calls have ended.
 	Clock     *ClockView `json:"clock,omitempty" doc:"How the source's clock compares with callsync's, once calls have ended."`
 	CreatedAt time.Time  `json:"created_at"`
@@ -65,33 +66,35 @@ type HookURL struct {
 
 type sourceCreate struct {
 	Body struct {
-		Provider       string             `json:"provider" minLength:"1"`
-		Name           string             `json:"name,omitempty"`
-		TimeZone       string             `json:"time_zone,omitempty" example:"Asia/Kolkata" doc:"The zone of times that come without one."`
-		DefaultCountry string             `json:"default_country,omitempty" example:"IN" doc:"The country of numbers that come without a country code."`
-		WindowSeconds  *int64             `json:"window_seconds,omitempty" minimum:"0" maximum:"604800"`
-		QuietSeconds   *int64             `json:"quiet_seconds,omitempty" minimum:"0" maximum:"3600"`
-		StaleSeconds   *int64             `json:"stale_seconds,omitempty" minimum:"60" maximum:"604800"`
-		Policy         string             `json:"policy,omitempty" enum:"complete,early"`
-		Config         Settings           `json:"config,omitempty"`
-		Secrets        Settings           `json:"secrets,omitempty"`
-		Connections    Optional[[]string] `json:"connections,omitzero"`
+		Provider       string                  `json:"provider" minLength:"1"`
+		Name           string                  `json:"name,omitempty"`
+		TimeZone       string                  `json:"time_zone,omitempty" example:"Asia/Kolkata" doc:"The zone of times that come without one."`
+		DefaultCountry string                  `json:"default_country,omitempty" example:"IN" doc:"The country of numbers that come without a country code."`
+		WindowSeconds  *int64                  `json:"window_seconds,omitempty" minimum:"0" maximum:"604800"`
+		QuietSeconds   *int64                  `json:"quiet_seconds,omitempty" minimum:"0" maximum:"3600"`
+		StaleSeconds   *int64                  `json:"stale_seconds,omitempty" minimum:"60" maximum:"604800"`
+		Policy         string                  `json:"policy,omitempty" enum:"complete,early"`
+		Config         Settings                `json:"config,omitempty"`
+		Secrets        Settings                `json:"secrets,omitempty"`
+		Connections    Optional[[]string]      `json:"connections,omitzero"`
+		Recordings     *RecordingSettingsPatch `json:"recordings,omitempty"`
 	}
 }
 
 type sourcePatch struct {
 	PathID
 	Body struct {
-		Name           *string            `json:"name,omitempty"`
-		TimeZone       *string            `json:"time_zone,omitempty"`
-		DefaultCountry *string            `json:"default_country,omitempty"`
-		WindowSeconds  *int64             `json:"window_seconds,omitempty" minimum:"0" maximum:"604800"`
-		QuietSeconds   *int64             `json:"quiet_seconds,omitempty" minimum:"0" maximum:"3600"`
-		StaleSeconds   *int64             `json:"stale_seconds,omitempty" minimum:"60" maximum:"604800"`
-		Policy         *string            `json:"policy,omitempty" enum:"complete,early"`
-		Config         Settings           `json:"config,omitempty" doc:"Merged over what is there."`
-		Secrets        Settings           `json:"secrets,omitempty" doc:"Merged over what is there."`
-		Connections    Optional[[]string] `json:"connections,omitzero" doc:"null: every connection of the workspace."`
+		Name           *string                 `json:"name,omitempty"`
+		TimeZone       *string                 `json:"time_zone,omitempty"`
+		DefaultCountry *string                 `json:"default_country,omitempty"`
+		WindowSeconds  *int64                  `json:"window_seconds,omitempty" minimum:"0" maximum:"604800"`
+		QuietSeconds   *int64                  `json:"quiet_seconds,omitempty" minimum:"0" maximum:"3600"`
+		StaleSeconds   *int64                  `json:"stale_seconds,omitempty" minimum:"60" maximum:"604800"`
+		Policy         *string                 `json:"policy,omitempty" enum:"complete,early"`
+		Config         Settings                `json:"config,omitempty" doc:"Merged over what is there."`
+		Secrets        Settings                `json:"secrets,omitempty" doc:"Merged over what is there."`
+		Connections    Optional[[]string]      `json:"connections,omitzero" doc:"null: every connection of the workspace."`
+		Recordings     *RecordingSettingsPatch `json:"recordings,omitempty" doc:"Merged over what is there."`
 	}
 }
 
@@ -109,7 +112,7 @@ func (h *Handler) registerSources() {
 func (h *Handler) viewSource(s records.Source, reveal bool) SourceView {
 	return SourceView{ID: s.ID, Provider: s.Provider, Name: s.Name, TimeZone: s.TimeZone, DefaultCountry: s.DefaultCountry,
 		WindowSeconds: seconds(s.Window), QuietSeconds: seconds(s.Quiet), StaleSeconds: seconds(s.Stale), Policy: s.Policy,
-		Config: s.Config, Secrets: present(s.Secrets), Connections: s.Connections, HookURLs: h.hookURLs(s, reveal),
+		Config: s.Config, Secrets: present(s.Secrets), Connections: s.Connections, HookURLs: h.hookURLs(s, reveal), Recordings: viewRecordingSettings(s.Recordings),
 		CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt}
 }
 
@@ -171,6 +174,7 @@ func (h *Handler) createSource(ctx context.Context, p principal, in *sourceCreat
 	if b.Connections.Set && !b.Connections.Null {
 		s.Connections = b.Connections.Value
 	}
+	s.Recordings = b.Recordings.over(s.Recordings)
 	if err := h.checkSource(ctx, p, &s); err != nil {
 		return nil, err
 	}
@@ -207,6 +211,7 @@ func (h *Handler) patchSource(ctx context.Context, p principal, in *sourcePatch)
 	if b.Connections.Set {
 		s.Connections = b.Connections.Value
 	}
+	s.Recordings = b.Recordings.over(s.Recordings)
 	if err := h.checkSource(ctx, p, &s); err != nil {
 		return nil, err
 	}
@@ -264,6 +269,7 @@ func (h *Handler) checkSource(ctx context.Context, p principal, s *records.Sourc
 		}
 	}
 	out = append(out, h.checkPullAddress(*s)...)
+	checkRecordings(&out, &s.Recordings)
 	if len(s.Connections) > 0 {
 		all, err := h.Store.Connections(ctx, p.WorkspaceID)
 		if err != nil {

@@ -66,11 +66,6 @@ type stepLine struct {
 	At   time.Time
 }
 
-type recordingLine struct {
-	Label, URL, State string
-	Seconds           *int64
-}
-
 // artifactLine is one artifact with its clock.
 type artifactLine struct {
 	Label, State, Tone string
@@ -99,6 +94,7 @@ func (h *Handler) callPage(w http.ResponseWriter, r *http.Request, p principal) 
 		return nil
 	}
 	v := h.callPageView(d)
+	h.allowSound(w)
 	return h.show(w, r, p, "call", v.Title, "calls", v)
 }
 
@@ -122,9 +118,7 @@ func (h *Handler) callPageView(d callDetail) callPageView {
 	for _, a := range v.Artifacts {
 		v.Waiting = v.Waiting || a.Waiting
 	}
-	for i, rec := range c.Recordings {
-		v.Recordings = append(v.Recordings, recordingLine{Label: fmt.Sprintf("Recording %d", i+1), URL: webURL(cmp.Or(rec.PlayerURL, rec.URL)), State: string(rec.State), Seconds: rec.DurationSeconds})
-	}
+	v.Recordings = h.recordingLines(c, d.recordings)
 	v.Transcript, v.TranscriptURL = visible(c.Transcription.Text), webURL(c.Transcription.URL)
 	v.Details = callDetails(c)
 	v.Timeline = h.timeline(d)

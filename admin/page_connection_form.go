@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -94,7 +95,7 @@ func (h *Handler) formOfConnection(c records.Connection) connectionForm {
 	}
 	f.Can = capabilityWords(f.Kind.Capabilities, len(f.Kind.Capabilities))
 	f.OAuth = h.Grants != nil && slices.Contains(f.Kind.Capabilities, connectors.CapabilityOAuth)
-	f.Values = map[string]string{"name": c.Name, "mode": c.Mode, "policy": c.Policy, "window_minutes": ""}
+	f.Values = map[string]string{"name": c.Name, "mode": c.Mode, "policy": c.Policy, "window_minutes": "", "recordings": cmp.Or(c.Recordings, records.ShareLink)}
 	if c.Window != nil {
 		f.Values["window_minutes"] = number(*c.Window, time.Minute)
 	}
@@ -112,15 +113,15 @@ func (h *Handler) formOfConnection(c records.Connection) connectionForm {
 
 // connectionInput is what a form says, in the terms of the API.
 type connectionInput struct {
-	name, mode, policy string
-	window             *int64
-	config, secrets    Settings
+	name, mode, policy, recordings string
+	window                         *int64
+	config, secrets                Settings
 }
 
 func (f *connectionForm) read(r *http.Request, before map[string]string) (in connectionInput, err error) {
 	var out faults
 	text := func(name string) string { return strings.TrimSpace(r.PostForm.Get(name)) }
-	in = connectionInput{name: text("name"), mode: text("mode"), policy: text("policy")}
+	in = connectionInput{name: text("name"), mode: text("mode"), policy: text("policy"), recordings: cmp.Or(text("recordings"), records.ShareLink)}
 	if in.mode != "live" && in.mode != "shadow" {
 		out.add("mode", "Choose whether calls are written.")
 	}
@@ -146,7 +147,7 @@ func (h *Handler) connectionCreateForm(w http.ResponseWriter, r *http.Request, p
 	if err == nil {
 		var body connectionCreate
 		b := &body.Body
-		b.Connector, b.Name, b.Config, b.Secrets, b.Mode, b.Policy, b.WindowSeconds = kind, in.name, in.config, in.secrets, in.mode, in.policy, in.window
+		b.Connector, b.Name, b.Config, b.Secrets, b.Mode, b.Policy, b.WindowSeconds, b.Recordings = kind, in.name, in.config, in.secrets, in.mode, in.policy, in.window, in.recordings
 		var made *answer[ConnectionView]
 		if made, err = h.createConnection(r.Context(), p, &body); err == nil {
 			return back(w, r, "/connections#"+made.Body.ID, "joined")
@@ -169,7 +170,7 @@ func (h *Handler) connectionEditForm(w http.ResponseWriter, r *http.Request, p p
 	if err == nil {
 		patch := connectionPatch{PathID: PathID{ID: c.ID}}
 		b := &patch.Body
-		b.Name, b.Mode, b.Config, b.Secrets = &in.name, &in.mode, in.config, in.secrets
+		b.Name, b.Mode, b.Recordings, b.Config, b.Secrets = &in.name, &in.mode, &in.recordings, in.config, in.secrets
 		b.Policy = Optional[string]{Set: true, Value: in.policy, Null: in.policy == ""}
 		b.WindowSeconds = Optional[int64]{Set: true, Null: in.window == nil}
 		if in.window != nil {
@@ -188,7 +189,7 @@ func (h *Handler) connectionRefused(w http.ResponseWriter, r *http.Request, p pr
 	var unread, more *Problem
 	if errors.As(err, &unread) && len(unread.Errors) > 0 {
 		c := before
-		c.Name, c.Policy = in.name, in.policy
+		c.Name, c.Policy, c.Recordings = in.name, in.policy, in.recordings
 		c.Config, c.Secrets = in.config.over(before.Config), in.secrets.over(before.Secrets)
 		if errors.As(h.checkConnection(&c), &more) {
 			all := append(faults{}, unread.Errors...)

@@ -112,7 +112,7 @@ func (h *Handler) showSourceForm(w http.ResponseWriter, r *http.Request, p princ
 
 // sourceForm is the form of s as it is stored, or of a new one of its provider.
 func (h *Handler) sourceForm(r *http.Request, p principal, s records.Source) (sourceForm, error) {
-	f := sourceForm{ID: s.ID, settingsForm: newSettingsForm("name", "time_zone", "default_country", "window_minutes", "quiet_seconds", "stale_minutes"), Zones: zones(), Countries: countries(), FeedAll: s.Connections == nil}
+	f := sourceForm{ID: s.ID, settingsForm: newSettingsForm("name", "time_zone", "default_country", "window_minutes", "quiet_seconds", "stale_minutes", "recording_hosts", "recording_days"), Zones: zones(), Countries: countries(), FeedAll: s.Connections == nil}
 	f.Title, f.Action, f.Submit, f.Cancel = "Add a source", "/sources", "Add the source", "/sources/new"
 	if s.ID != "" {
 		f.Title, f.Action, f.Submit, f.Cancel = "Change "+s.Name, "/sources/"+s.ID+"/edit", "Save", "/sources/"+s.ID
@@ -124,6 +124,7 @@ func (h *Handler) sourceForm(r *http.Request, p principal, s records.Source) (so
 		"name": s.Name, "time_zone": s.TimeZone, "default_country": s.DefaultCountry, "policy": s.Policy,
 		"window_minutes": number(s.Window, time.Minute), "quiet_seconds": number(s.Quiet, time.Second), "stale_minutes": number(s.Stale, time.Minute),
 	}
+	recordingValues(f.Values, s.Recordings)
 	for _, field := range f.Kind.Fields {
 		f.addField(field, s.Config, s.Secrets)
 	}
@@ -152,6 +153,7 @@ type sourceInput struct {
 	window, quiet, stale        *int64
 	config, secrets             Settings
 	connections                 Optional[[]string]
+	recordings                  *RecordingSettingsPatch
 }
 
 // read reads a posted form. before are the settings of the source that is changed; blank ones are taken away from it, while
@@ -163,6 +165,7 @@ func (f *sourceForm) read(r *http.Request, before records.Source) (in sourceInpu
 	in.window = span(&out, "window_seconds", text("window_minutes"), 60, 0, 604_800)
 	in.quiet = span(&out, "quiet_seconds", text("quiet_seconds"), 1, 0, 3600)
 	in.stale = span(&out, "stale_seconds", text("stale_minutes"), 60, 60, 604_800)
+	in.recordings = readRecordings(&out, r)
 	if in.policy != "early" && in.policy != "complete" {
 		out.add("policy", "Choose when calls are written.")
 	}
@@ -215,7 +218,7 @@ func (h *Handler) sourceCreateForm(w http.ResponseWriter, r *http.Request, p pri
 		b := &body.Body
 		b.Provider, b.Name, b.TimeZone, b.DefaultCountry, b.Policy = kind, in.name, in.zone, in.country, in.policy
 		b.WindowSeconds, b.QuietSeconds, b.StaleSeconds = in.window, in.quiet, in.stale
-		b.Config, b.Secrets, b.Connections = in.config, in.secrets, in.connections
+		b.Config, b.Secrets, b.Connections, b.Recordings = in.config, in.secrets, in.connections, in.recordings
 		var made *answer[SourceView]
 		if made, err = h.createSource(r.Context(), p, &body); err == nil {
 			return back(w, r, "/sources/"+made.Body.ID, "created")
@@ -246,7 +249,7 @@ func (h *Handler) sourceEditForm(w http.ResponseWriter, r *http.Request, p princ
 		b := &patch.Body
 		b.Name, b.TimeZone, b.DefaultCountry, b.Policy = &in.name, &in.zone, &in.country, &in.policy
 		b.WindowSeconds, b.QuietSeconds, b.StaleSeconds = in.window, in.quiet, in.stale
-		b.Config, b.Secrets, b.Connections = in.config, in.secrets, in.connections
+		b.Config, b.Secrets, b.Connections, b.Recordings = in.config, in.secrets, in.connections, in.recordings
 		if _, err = h.patchSource(r.Context(), p, &patch); err == nil {
 			return back(w, r, "/sources/"+s.ID, "saved")
 		}

@@ -25,6 +25,7 @@ func (h *Handler) registerPages(mux *http.ServeMux) {
 	page("GET /calls", viewer, h.callsPage)
 	page("GET /calls/{id}", viewer, h.callPage)
 	page("POST /calls/{id}/sync", operator, h.callSyncForm)
+	page("POST /calls/{id}/recordings/{recording}/{action}", operator, h.recordingForm)
 	page("POST /calls/{id}/take-ours", operator, h.takeOursForm)
 	page("GET /live", viewer, h.livePage)
 	page("GET /live/rows", viewer, h.liveRows)
@@ -122,6 +123,9 @@ func (h *Handler) failed(w http.ResponseWriter, r *http.Request, p principal, er
 
 // flashes are what a page says after an action; the address carries only their name.
 var flashes = map[string]string{
+	"fetching":  "The recording is being fetched. This page shows what comes of it.",
+	"revoked":   "The link is withdrawn: nobody can listen by it any more.",
+	"restored":  "The link works again.",
 	"answered":  "Answered, and remembered for the number. The calls that waited are delivered now.",
 	"forgotten": "Forgotten. The next call of the number is matched anew.",
 	"assigned":  "Assigned. It counts for the calls that are delivered from now on.",

@@ -2,6 +2,7 @@ package admin_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"sort"
 	"strings"
 	"testing"
@@ -44,6 +45,7 @@ func TestNoRouteCrossesWorkspaces(t *testing.T) {
 		"/resyncs/":  f.must(202, "POST", "/resyncs", `{"filter": {"q": "private words"}, "dry_run": true}`).JSON["id"].(string),
 		"/messages/": message, "/forms/": form, "/tokens/": first("/tokens"),
 	}
+	recording := f.recordingsOf(callID)[0].ID
 	bodies := map[string]string{
 		"PATCH /sources/{id}": `{"name": "stolen"}`, "PATCH /connections/{id}": `{"name": "stolen"}`,
 		"PUT /connections/{id}/owners":                   `{"items": []}`,
@@ -89,7 +91,7 @@ func TestNoRouteCrossesWorkspaces(t *testing.T) {
 		for method := range doc.Paths[path] {
 			method = strings.ToUpper(method)
 			name := method + " " + path
-			real := strings.NewReplacer("{object}", "call", "{n}", "1", "{a}", "1", "{b}", "1").Replace(path)
+			real := strings.NewReplacer("{object}", "call", "{n}", "1", "{a}", "1", "{b}", "1", "{recording}", recording).Replace(path)
 			if prefix, _, ok := strings.Cut(path, "{id}"); ok {
 				require.Contains(t, ids, prefix, "the test knows nothing to ask %s for", name)
 				real = strings.Replace(real, "{id}", ids[prefix], 1)
@@ -158,6 +160,9 @@ func (f *fixture) everything(ids map[string]string) string {
 	for _, path := range []string{"/sources", "/connections", "/own-numbers", "/holds", "/messages", "/forms", "/calls", "/reviews", "/match-choices", "/own-numbers/learned",
 		"/connections/" + ids["/connections/"] + "/owners", "/connections/" + ids["/connections/"] + "/dispositions", "/connections/" + ids["/connections/"] + "/rules", "/sources/" + ids["/sources/"] + "/rules", "/connections/" + ids["/connections/"] + "/mappings/call/versions"} {
 		b.WriteString(f.must(200, "GET", path, "").Raw)
+	}
+	for _, k := range f.recordingsOf(ids["/calls/"]) {
+		b.WriteString(fmt.Sprint(k.State, k.NextAt, k.RevokedAt))
 	}
 	for _, t := range f.must(200, "GET", "/tokens", "").items() {
 		b.WriteString(t.(map[string]any)["id"].(string)) // the time of its last use changes

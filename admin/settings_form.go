@@ -67,7 +67,7 @@ func (f settingsForm) First() string {
 }
 
 // The members of the API's body whose inputs have another name, because people think of them in minutes.
-var inputOf = map[string]string{"window_seconds": "window_minutes", "stale_seconds": "stale_minutes"}
+var inputOf = map[string]string{"recordings.policy": "recordings_policy", "recordings.hosts": "recording_hosts", "recordings.retention_days": "recording_days", "window_seconds": "window_minutes", "stale_seconds": "stale_minutes"}
 
 func (f *settingsForm) addField(field telephony.Field, config, secrets map[string]string) {
 	one := formField{Field: field, Input: "config." + field.Name, Value: config[field.Name]}
@@ -135,7 +135,8 @@ func (f *settingsForm) fails(err error) error {
 		known[one.Input] = true
 	}
 	for _, e := range all {
-		name := cmp.Or(inputOf[e.Field], e.Field)
+		whole, _, _ := strings.Cut(e.Field, "[")
+		name := cmp.Or(inputOf[e.Field], inputOf[whole], e.Field)
 		if !known[name] {
 			f.Problems = append(f.Problems, e.Message)
 			continue

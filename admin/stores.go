@@ -21,6 +21,7 @@ type Store interface {
 	MappingStore
 	MatchStore
 	RuleStore
+	RecordingStore
 	Queries
 	DriftStore
 	SchemaStore

@@ -141,8 +141,8 @@ func answering(r *run) object {
 
 var recordingMembers = []FieldInfo{
 	info("id", FieldText, "the recording's id"),
-	info("url", FieldText, "the phone system's link to the sound file; it may expire, recording_url does not"),
-	info("player_url", FieldText, "the phone system's page that plays it"),
+	info("url", FieldText, "the link to the sound file: callsync's permanent one, or the phone system's if the connection passes it on"),
+	info("player_url", FieldText, "the phone system's page that plays it, if the connection passes its links on"),
 	info("state", FieldText, "whether it can be listened to", recordingStates...),
 	info("duration_seconds", FieldNumber, "how long it is"),
 	info("content_type", FieldText, "the kind of sound file, such as audio/mpeg"),
