@@ -88,6 +88,10 @@ func (v *preview) one(ctx context.Context, id string, lane records.Lane) (record
 			out.Notes = append(out.Notes, text)
 		}
 	}
+	if _, _, err := d.byRules(ctx); err != nil {
+		return out, mappings.Input{}, err
+	}
+	note(d.steps[stepWithheld].Text)
 	owner, err := v.owner(ctx, d, note)
 	if err != nil {
 		return out, mappings.Input{}, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/callsync/callsync/call"
 	"github.com/callsync/callsync/connectors"
 	"github.com/callsync/callsync/mappings"
 	"github.com/callsync/callsync/records"
@@ -29,9 +30,8 @@ func (d *attempt) byRules(ctx context.Context) (v verdict, decided bool, err err
 		// What most rules ask for, a message has not: "answered calls only" does not mean that texts are unwanted.
 		return verdict{}, false, nil
 	}
-	if d.remoteIDNow() != "" || row.State == records.DeliveryDone || !row.SendingSince.IsZero() {
-		return verdict{}, false, nil
-	}
+	stays := d.remoteIDNow() != "" || row.State == records.DeliveryDone || !row.SendingSince.IsZero()
+	withheld := ""
 	for _, set := range []struct {
 		owner, id, place string
 		version          int
@@ -50,17 +50,36 @@ func (d *attempt) byRules(ctx context.Context) (v verdict, decided bool, err err
 		if err != nil {
 			return verdict{}, false, err
 		}
+		if stays && !rules.Withhold() {
+			continue
+		}
 		said, err := rules.Decide(d.mappingInput("", "", nil))
 		if failed := (*mappings.RuleError)(nil); errors.As(err, &failed) {
 			// Nobody knows what the rules wanted: the call is kept until somebody says.
 			d.Log.Error("a rule failed", "workspace", d.in.WorkspaceID, "call", d.in.CallID, set.owner, set.id, "error", err)
 			return verdict{outcome: Parked, class: classRule, reason: fmt.Sprintf("In the rules of %s: %s", set.place, failed.Public)}, true, nil
 		}
-		if said.Skips() {
+		if said.Skips() && !stays {
 			return verdict{outcome: Skipped, class: classRule, reason: said.Sentence(set.place)}, true, nil
 		}
+		if said.Withholds() && withheld == "" {
+			withheld = said.Withheld(set.place)
+		}
+	}
+	if withheld != "" {
+		d.withhold(withheld)
 	}
 	return verdict{}, false, nil
+}
+
+// stepWithheld keeps why a call went without its recording.
+const stepWithheld = "withheld"
+
+// withhold takes the recordings and the transcription out of the call, before anybody makes something of them: the mapping,
+// uploads, connectors that see the call itself.
+func (d *attempt) withhold(why string) {
+	d.lane.Call.Call.Recordings, d.lane.Call.Call.Transcription, d.lane.Recordings = nil, call.Transcription{}, nil
+	d.step(stepWithheld, records.Step{Text: why})
 }
 
 // rules are compiled rules, of the version that was in force when the lane was read, or a newer one.

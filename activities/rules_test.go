@@ -157,3 +157,37 @@ rules:
 	w.rules(records.RulesOfSource, "rules: []")
 	require.Equal(t, activities.Done, w.again(one).Outcome)
 }
+
+// A call whose recording was refused goes, and nothing of the recording does: not with the first write, and not when it comes
+// later.
+func TestACallGoesWithoutItsRecording(t *testing.T) {
+	t.Parallel()
+	c := newCRM(connectors.KeyedUpsert)
+	w := newWorld(t, c)
+	w.exec(`update connections set recordings = 'vendor_link'`)
+	w.exec(`update mappings set document = $1 where object = 'call'`, `{"format": 1, "object": "call", "fields": [
+		{"target": "note", "value": {"field": "note"}}, {"target": "link", "value": {"expr": "recordings[0].url"}}, {"target": "text", "value": {"field": "transcription.text"}}]}`)
+	w.rules(records.RulesOfSource, "rules:\n  - name: Recording refused\n    when: {field: tags, operator: one_of, value: [do not record]}\n    action: sync_without_recording\n")
+	recorded := func(number string, tags ...string) call.Call {
+		one := w.call(number)
+		one.Note, one.Tags = "hello", tags
+		one.Recordings = []call.Recording{{ID: "r1", URL: "https://phone.example/r1.mp3", State: call.RecordingAvailable}}
+		one.Transcription.Text = "What was said."
+		w.save(one)
+		return one
+	}
+	open := recorded("+14155550101")
+	require.Equal(t, activities.Done, w.settle(open).Outcome)
+	require.Equal(t, "https://phone.example/r1.mp3", c.calls[w.row(open).RemoteID]["link"])
+	refused := recorded("+14155550102", "Do not record")
+	require.Equal(t, activities.Done, w.settle(refused).Outcome)
+	require.Equal(t, map[string]any{"note": "hello"}, c.calls[w.row(refused).RemoteID])
+	var why string
+	require.NoError(t, w.sql.QueryRow(t.Context(), `select steps->'withheld'->>'text' from deliveries where object = 'call' and key = $1`, refused.ID).Scan(&why))
+	require.Equal(t, "Without its recording by the rule “Recording refused” of the source s.", why)
+
+	refused.Revision, refused.Note = 2, "and a late recording"
+	w.save(refused)
+	require.Equal(t, activities.Done, w.settle(refused).Outcome)
+	require.Equal(t, map[string]any{"note": "and a late recording"}, c.calls[w.row(refused).RemoteID], "it is asked of calls that are in the CRM, too")
+}

@@ -245,7 +245,11 @@ func (d *decider) decide(s records.Source, in mappings.Input) (said RuledCall, e
 	case decision.Skips():
 		return RuledCall{Action: "skip", Owner: d.owner, Rule: decision.Name, Sentence: decision.Sentence(d.place)}, nil
 	}
-	return RuledCall{Action: "sync", Owner: d.owner, Rule: decision.Name}, nil
+	said = RuledCall{Action: "sync", Owner: d.owner, Rule: decision.Name}
+	if decision.Withholds() {
+		said.Sentence = decision.Withheld(d.place)
+	}
+	return said, nil
 }
 
 // previewRules decides about the last calls of the owner's sources by doc and by the rules in force. Rules of a connection

@@ -352,6 +352,8 @@ var presets = []preset{
 		Field: "started_at", Operator: mappings.Outside, Value: mappings.Hours{Days: []string{"mon", "tue", "wed", "thu", "fri"}, From: "09:00", To: "18:00"}}}},
 	{"consent", "Skip calls without consent", mappings.Rule{Name: "No consent", Action: mappings.RuleSkip, When: mappings.Condition{
 		Field: "tags", Operator: mappings.OneOf, Value: []any{"no consent"}}}},
+	{"recording", "Sync some calls without their recording", mappings.Rule{Name: "Recording refused", Action: mappings.RuleWithhold, When: mappings.Condition{
+		Field: "tags", Operator: mappings.OneOf, Value: []any{"do not record"}}}},
 }
 
 var atCondition = regexp.MustCompile(`^when(?:\.(?:all|any)\[(\d+)\])?(?:\.|$)`)

@@ -3,6 +3,7 @@ package mappings
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/callsync/callsync/internal/exprkit"
 )
@@ -19,6 +20,25 @@ type RuleDecision struct {
 
 // Skips tells whether the call is kept out.
 func (d RuleDecision) Skips() bool { return d.Action == RuleSkip }
+
+// Withholds tells whether the call goes without its recordings and transcription.
+func (d RuleDecision) Withholds() bool { return d.Action == RuleWithhold }
+
+// Withheld says for people why a call went without its recording. place is as of Sentence.
+func (d RuleDecision) Withheld(place string) string {
+	switch {
+	case d.Rule == 0:
+		return fmt.Sprintf("Without its recording: the rules of %s say so of all calls.", place)
+	case d.Reason != "":
+		return fmt.Sprintf("Without its recording by the rule “%s” of %s: %s", d.Name, place, d.Reason)
+	}
+	return fmt.Sprintf("Without its recording by the rule “%s” of %s.", d.Name, place)
+}
+
+// Withhold tells whether any rule does: then they are asked about calls that are in the CRM, too.
+func (p *Rules) Withhold() bool {
+	return p.otherwise == RuleWithhold || slices.ContainsFunc(p.rules, func(r compiledRule) bool { return r.Action == RuleWithhold })
+}
 
 // Sentence says for people why a call was skipped. place is what the rules belong to: "the source Front desk".
 func (d RuleDecision) Sentence(place string) string {

@@ -92,8 +92,8 @@ func (c *rulesCompiler) shape(d RulesDocument) {
 		add("rules", "", "The document has %d rules; %d is the most.", len(d.Rules), maxRules)
 	}
 	action := func(key string, a RuleAction) {
-		if a != RuleSkip && a != RuleSync {
-			add(key, exprkit.Nearest(string(a), []string{string(RuleSkip), string(RuleSync)}), "Write skip or sync here.")
+		if a != RuleSkip && a != RuleSync && a != RuleWithhold {
+			add(key, exprkit.Nearest(string(a), []string{string(RuleSkip), string(RuleSync), string(RuleWithhold)}), "Write skip, sync or sync_without_recording here.")
 		}
 	}
 	action("otherwise", d.Otherwise)

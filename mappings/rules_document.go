@@ -24,10 +24,12 @@ const (
 // RuleAction is what becomes of a call.
 type RuleAction string
 
-// The actions of rules. RuleSkip keeps the call out of the CRM, RuleSync lets it through.
+// The actions of rules. RuleSkip keeps the call out of the CRM, RuleSync lets it through, RuleWithhold lets it through
+// without its recordings and transcription.
 const (
-	RuleSync RuleAction = "sync"
-	RuleSkip RuleAction = "skip"
+	RuleSync     RuleAction = "sync"
+	RuleSkip     RuleAction = "skip"
+	RuleWithhold RuleAction = "sync_without_recording"
 )
 
 // RulesDocument says which calls sync: the first rule that matches a call decides.

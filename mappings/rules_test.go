@@ -270,7 +270,7 @@ otherwise: no
 		got = append(got, p.String())
 	}
 	require.Equal(t, []string{
-		`line 30, document, otherwise: Write skip or sync here.`,
+		`line 30, document, otherwise: Write skip, sync or sync_without_recording here.`,
 		`line 6, rule 1 (Internal), when.all[0].field: There is no field "direktion". Did you mean direction?`,
 		`line 7, rule 1 (Internal), when.all[1].value: greater compares numbers: write one such as 30, without quotes.`,
 		`line 8, rule 1 (Internal), when.all[2].value: "incoming" is not among the values of direction: inbound, outbound, internal, unknown.`,
@@ -290,7 +290,7 @@ otherwise: no
 		`line 19, rule 1 (Internal), when.all[13].any: Here must be a list of conditions, one at least.`,
 		`line 20, rule 1 (Internal), when.all[14].value: is takes one value; for several there is one_of.`,
 		`line 21, rule 2 (internal), name: Rule 1 has this name already.`,
-		`line 22, rule 2 (internal), action: Write skip or sync here.`,
+		`line 22, rule 2 (internal), action: Write skip, sync or sync_without_recording here.`,
 		`line 23, rule 2 (internal), when, character 1: There is no field or function talk_secnds. Did you mean talk_seconds?`,
 		`line 24, rule 2 (internal): "why" is not known here; there are action, name, reason, when.`,
 		`line 26, rule 3 (Bad), when: owner_id is not known yet when rules decide.`,
