@@ -88,6 +88,7 @@ func digits(s string) string {
 
 func (s *session) searchPhone(ctx context.Context, module, number string) ([]values, error) {
 	var out []values
+	before := ""
 	for n := 1; n <= maxSearch/searchPage; n++ {
 		var p page
 		q := get("search of "+module, module, "/"+module+"/search", url.Values{"phone": {number}, "fields": {strings.Join(people[module], ",")},
@@ -101,9 +102,10 @@ func (s *session) searchPhone(ctx context.Context, module, number string) ([]val
 			break
 		}
 		out = append(out, p.Data...)
-		if !p.Info.More || len(p.Data) == 0 {
+		if p.last(before) {
 			break
 		}
+		before = p.start()
 	}
 	return out, nil
 }
@@ -239,6 +241,7 @@ func (s *session) related(ctx context.Context, module, id, list string, fields [
 	if !usable(id) {
 		return gone("read of " + list)
 	}
+	before := ""
 	for n := 1; n <= maxSearch/searchPage; n++ {
 		var p page
 		q := get("read of "+list+" of "+module, module, recordPath(module, id, list), url.Values{"fields": {strings.Join(fields, ",")},
@@ -252,9 +255,10 @@ func (s *session) related(ctx context.Context, module, id, list string, fields [
 				return nil
 			}
 		}
-		if !p.Info.More || len(p.Data) == 0 {
+		if p.last(before) {
 			break
 		}
+		before = p.start()
 	}
 	return nil
 }

@@ -26,7 +26,6 @@ type vendorError struct {
 type details struct {
 	APIName   string          `json:"api_name"`
 	ID        string          `json:"id"`
-	Param     string          `json:"param"`
 	MaxLength json.RawMessage `json:"maximum_length"`
 	// Duplicate is the record that has a unique value already.
 	Duplicate struct {
@@ -35,8 +34,7 @@ type details struct {
 			APIName string `json:"api_name"`
 		} `json:"module"`
 	} `json:"duplicate_record"`
-	Permissions []string      `json:"permissions"`
-	Errors      []vendorError `json:"errors"`
+	Errors []vendorError `json:"errors"`
 }
 
 // parsed reads the details as far as they can be read.

@@ -31,6 +31,7 @@ type user struct {
 func (s *session) usersOf(ctx context.Context, kind string) ([]connectors.Owner, error) {
 	list, _, err := s.users.Get(ctx, kind, usersTTL, usersTTL, func() ([]connectors.Owner, bool, error) {
 		out := []connectors.Owner{}
+		before := ""
 		for n := 1; n <= maxOwners/searchPage; n++ {
 			var p struct {
 				Users []user `json:"users"`
@@ -42,6 +43,9 @@ func (s *session) usersOf(ctx context.Context, kind string) ([]connectors.Owner,
 			if err != nil {
 				return nil, false, err
 			}
+			if len(p.Users) > 0 && p.Users[0].ID == before {
+				break
+			}
 			for _, u := range p.Users {
 				if u.ID != "" {
 					out = append(out, connectors.Owner{ID: u.ID, Email: u.Email, Name: u.FullName, Active: kind == activeUsers})
@@ -50,6 +54,7 @@ func (s *session) usersOf(ctx context.Context, kind string) ([]connectors.Owner,
 			if !found || !p.Info.More || len(p.Users) == 0 {
 				break
 			}
+			before = p.Users[0].ID
 		}
 		return out, true, nil
 	})

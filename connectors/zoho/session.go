@@ -134,7 +134,7 @@ func (s *session) send(ctx context.Context, q request) (answer, error) {
 		r.SetQueryParamsFromValues(q.query)
 	}
 	if q.body != nil {
-		body, err := encodeBody(q.body)
+		body, err := json.Marshal(q.body)
 		if err != nil {
 			return answer{}, &connectors.Error{Class: connectors.Invalid, NotSent: true, Public: connectors.Sentence(connectors.Invalid, Label),
 				Err: fmt.Errorf("zoho %s: encode the request", q.name)}
@@ -146,15 +146,6 @@ func (s *session) send(ctx context.Context, q request) (answer, error) {
 		return answer{}, noAnswer(q, err)
 	}
 	return answer{resp.StatusCode(), resp.Header(), resp.Body()}, nil
-}
-
-// encodeBody writes JSON without replacing < > &: what is sent shall be what was meant, byte by byte.
-func encodeBody(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	err := e.Encode(v)
-	return b.Bytes(), err
 }
 
 // read asks and decodes into out. found is false where Zoho has nothing to say: 204, or 304.
@@ -246,6 +237,19 @@ type page struct {
 	Info struct {
 		More bool `json:"more_records"`
 	} `json:"info"`
+}
+
+// last tells whether there is nothing behind this page: Zoho says so, or it is the page before once more.
+func (p page) last(before string) bool {
+	return !p.Info.More || p.start() == "" || p.start() == before
+}
+
+// start is the id of the first record.
+func (p page) start() string {
+	if len(p.Data) == 0 {
+		return ""
+	}
+	return p.Data[0].text("id")
 }
 
 // record reads one record; fields may be empty for all of them. NotFound where it is gone.

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -135,7 +136,7 @@ func (s *session) verifyKey(ctx context.Context, module, what string, needed boo
 		}
 	}
 	byHand := "Add it by hand: in Zoho CRM under Setup → Modules and Fields → " + module + ", a field of the type Single Line with the label “" + keyLabel +
-		"”, at most " + "100" + " characters, with “Do not allow duplicate values”. Then test again."
+		"”, at most " + strconv.Itoa(maxKey) + " characters, with “Do not allow duplicate values”. Then test again."
 	switch e := connectors.AsError(err); {
 	case err != nil && e.Class.Retryable():
 		return c, "", err
