@@ -32,6 +32,7 @@ type SchemaStore interface {
 	Schemas(ctx context.Context, k records.SchemaKey) ([]records.SchemaSnapshot, error)
 	// PutSchema keeps what was read, as a new version if it differs from the last one.
 	PutSchema(ctx context.Context, k records.SchemaKey, read records.Schema, next time.Duration, diff func(before, after records.Schema) []records.SchemaChange) (records.SchemaSnapshot, bool, error)
+	// FailSchema notes why an object was not read, and reads it after wait; without a reason its turn had not come.
 	FailSchema(ctx context.Context, k records.SchemaKey, failure string, wait time.Duration) error
 	// PutSchemaIssues makes these issues the open ones of an object.
 	PutSchemaIssues(ctx context.Context, k records.SchemaKey, v records.SchemaVerdict) (opened, healed int, err error)
@@ -113,7 +114,8 @@ func (s *Schemas) Refresh(ctx context.Context, k records.SchemaKey) error {
 		return fmt.Errorf("read the connection: %w", err)
 	}
 	if connector, ok := s.Connectors[conn.Connector]; ok && s.Budgets != nil {
-		pass, err := s.Budgets.Admit(ctx, connector.Info(), conn, "schema:"+k.Object, budget.Backfill)
+		// As a change of a record: behind new calls, and with a turn that comes also where the budget is always short.
+		pass, err := s.Budgets.Admit(ctx, connector.Info(), conn, "schema:"+k.Object, budget.Update)
 		if err != nil {
 			return s.failed(ctx, k, conn, err)
 		}
@@ -135,6 +137,10 @@ func (s *Schemas) failed(ctx context.Context, k records.SchemaKey, conn records.
 	e := (*connectors.Error)(nil)
 	if !errors.As(err, &e) {
 		return err
+	}
+	if e.Class == connectors.RateLimited && e.NotSent {
+		// Its turn has not come.
+		return s.Store.FailSchema(context.WithoutCancel(ctx), k, "", max(e.RetryAfter, time.Second))
 	}
 	s.observe(conn.Connector, "failed")
 	wait := schemaRetry
@@ -234,8 +240,14 @@ func (s *Schemas) describe(ctx context.Context, conn records.Connection, object 
 			Public: fmt.Sprintf("%s shows callsync no fields of %s. Let callsync's user see them.", label, object)}
 	}
 	if lister, ok := session.(connectors.DispositionLister); ok && object == connectors.ObjectCall {
-		if schema.Outcomes, err = lister.Dispositions(ctx); err != nil {
-			return schema, connectors.AsError(err)
+		schema.Outcomes, err = lister.Dispositions(ctx)
+		switch e := connectors.AsError(err); {
+		case err == nil:
+		case e.Class == connectors.Forbidden, e.Class == connectors.Unsupported:
+			// The fields are there to be seen, the outcomes are not: nothing is known of these.
+			schema.Outcomes = nil
+		default:
+			return schema, e
 		}
 	}
 	schema.Object = object

@@ -135,10 +135,11 @@ func (db *DB) PutSchema(ctx context.Context, k records.SchemaKey, read records.S
 	return out, changed, settingsError("keep a schema", err)
 }
 
-// FailSchema notes that the fields of an object could not be read, and reads them again after wait.
+// FailSchema notes that the fields of an object could not be read, and has them read after wait. An empty failure is none: its
+// turn had not come.
 func (db *DB) FailSchema(ctx context.Context, k records.SchemaKey, failure string, wait time.Duration) error {
 	_, err := db.pool.Exec(ctx, `
-		update crm_schemas set failure = $4, failures = failures + 1, next_at = now() + $5::interval, claimed_until = '-infinity'
+		update crm_schemas set failure = case when $4 = '' then failure else $4 end, failures = failures + case when $4 = '' then 0 else 1 end, next_at = now() + $5::interval, claimed_until = '-infinity'
 		where workspace_id = $1 and connection_id = $2 and object = $3`, k.WorkspaceID, k.ConnectionID, k.Object, storable(failure), wait)
 	return settingsError("note a schema that was not read", err)
 }

@@ -66,7 +66,7 @@ func serve(ctx context.Context) error {
 	granted, budgets := &grants.Grants{Store: p.db, Transport: p.network()}, &budget.Budgets{Store: p.db}
 	schemas := &activities.Schemas{Store: p.db, Connectors: crms(), Transport: p.transport(crms(), budgets), Budgets: budgets, Grants: granted,
 		Every: cfg.SchemaInterval, Log: p.log}
-	schemaWatch := ingest.NewSchemaWatch(schemas, p.db, relay.SyncNow, p.metrics, p.log)
+	schemaWatch := ingest.NewSchemaWatch(schemas, p.db, held{relay, p.db}.SyncNow, p.metrics, p.log)
 	schemas.Observe = schemaWatch.Observe
 
 	receiver := ingest.NewReceiver(dir, batcher, ingest.ReceiverOptions{MaxBody: p.cfg.HTTP.MaxBodyBytes}, in, p.log)
