@@ -38,7 +38,7 @@ func (d *attempt) adoptContact(ctx context.Context, session connectors.Session, 
 		return match{}, false, err
 	}
 	m := match{Ref: connectors.Ref{Object: orElse(c.Object, connectors.ObjectContact), ID: c.ID}, name: clip(c.Name, 200)}
-	return created(done, m, map[string]any{"phone": w.number}), true, nil
+	return created(done, m, map[string]any{"phone": w.who()}), true, nil
 }
 
 // stillThere looks what became of a record that callsync made some time ago: a lead may have been converted to a contact.
@@ -141,7 +141,7 @@ func (d *attempt) follow(ctx context.Context, session connectors.Session, party 
 	if err != nil || !ok || now == party {
 		return now, ok, err
 	}
-	number := d.lane.Call.Call.Customer.Number
+	number := d.who
 	if err := d.Store.MoveContact(context.WithoutCancel(ctx), d.in.WorkspaceID, d.in.ConnectionID, number, party.ID, now.Object, now.ID); err != nil {
 		return now, false, fmt.Errorf("%w: move the contact: %w", errStore, err)
 	}
@@ -153,7 +153,7 @@ func (d *attempt) follow(ctx context.Context, session connectors.Session, party 
 // person chose is forgotten with it.
 func (d *attempt) forgetParty(ctx context.Context, party connectors.Ref, cause error) error {
 	d.step(stepParty, records.Step{})
-	number := d.lane.Call.Call.Customer.Number
+	number := d.who
 	if d.lane.Choice == party.ID {
 		if err := d.Store.DropChoice(ctx, d.in.WorkspaceID, d.in.ConnectionID, number, party.ID); err != nil {
 			return fmt.Errorf("%w: forget the choice: %w", errStore, err)

@@ -117,6 +117,8 @@ type attempt struct {
 	// would is the contact that shadow mode has not made, shadowed what it has to show.
 	would    *creation
 	shadowed *records.Shadow
+	// who is the number, else the e-mail address, by which the contact was looked for.
+	who string
 	// ownerID is the CRM user who shall own what is made.
 	ownerID string
 	// limit ends an attempt that takes longer than WriteTimeout.

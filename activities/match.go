@@ -3,6 +3,7 @@ package activities
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/nyaruka/phonenumbers"
 
@@ -14,6 +15,8 @@ import (
 type wanted struct {
 	// number is E.164; extension is what was dialled after it, if the phone system shows that.
 	number, extension string
+	// email is the address, in small letters, where the CRM looks for those. One of the two is set.
+	email string
 	// country is the source's: numbers without a country code are read in it.
 	country string
 	// hint is the contact that the phone system names, as an id in a CRM that may be this one.
@@ -33,6 +36,26 @@ func (w wanted) key() string {
 		return "owner:" + w.owner
 	}
 	return "many"
+}
+
+// who is the key of the customer's row: the number, else the e-mail address.
+func (w wanted) who() string { return cmp.Or(w.number, w.email) }
+
+// what names it for people.
+func (w wanted) what() string {
+	if w.number == "" {
+		return "e-mail address"
+	}
+	return "number"
+}
+
+// address is an e-mail address as it is compared; empty for what is none.
+func address(email string) string {
+	email = strings.ToLower(strings.TrimSpace(email))
+	if len(email) > 254 || strings.Count(email, "@") != 1 || strings.HasPrefix(email, "@") || strings.HasSuffix(email, "@") || strings.ContainsAny(email, " \t\r\n<>,;\"") {
+		return ""
+	}
+	return email
 }
 
 // phoneQuery gives a number in the forms CRMs store it.
@@ -93,12 +116,26 @@ func extension(raw, country string) string {
 // those that match best, the most recently changed first. However many contacts an object later in the order has, a call
 // belongs to one of the first.
 func (w wanted) matches(found []connectors.Contact) []connectors.Contact {
+	return w.best(found, func(c connectors.Contact) int { return w.likeness(c.Numbers) })
+}
+
+// mailMatches is matches for those that have the e-mail address.
+func (w wanted) mailMatches(found []connectors.Contact) []connectors.Contact {
+	return w.best(found, func(c connectors.Contact) int {
+		if slices.ContainsFunc(c.Emails, func(e string) bool { return address(e) == w.email }) {
+			return sameNumber
+		}
+		return otherNumber
+	})
+}
+
+func (w wanted) best(found []connectors.Contact, likeness func(connectors.Contact) int) []connectors.Contact {
 	var out []connectors.Contact
 	place, like := len(w.policy.Objects), otherNumber
 	seen := map[connectors.Ref]bool{}
 	for _, c := range found {
 		c.Object = cmp.Or(c.Object, connectors.ObjectContact)
-		at, l := slices.Index(w.policy.Objects, c.Object), w.likeness(c.Numbers)
+		at, l := slices.Index(w.policy.Objects, c.Object), likeness(c)
 		if at < 0 || l == otherNumber || seen[c.Ref] {
 			continue
 		}

@@ -28,24 +28,28 @@ type match struct {
 	name, why string
 	// hold keeps the call here until somebody has answered, several tells what is asked.
 	hold, several bool
+	// what was looked for, in words.
+	what string
 }
 
 // party is the contact of the call. One call has one, however many contacts share its number.
 func (d *attempt) party(ctx context.Context, session connectors.Session, owner string) (match, error) {
 	c := &d.lane.Call.Call
 	matcher, ok := session.(connectors.ContactMatcher)
-	number := c.Customer.Number
-	if !ok || number == "" || d.lane.OwnNumber || c.Direction == call.Internal {
+	w := d.wanted(session, owner)
+	if !ok || w.who() == "" || d.lane.OwnNumber || c.Direction == call.Internal {
 		return match{}, nil
 	}
-	if s := d.lane.Delivery.Steps[stepParty]; s.Key == number && s.ID != "" {
+	d.who = w.who()
+	if s := d.lane.Delivery.Steps[stepParty]; s.Key == d.who && s.ID != "" {
 		return match{Ref: connectors.Ref{Object: s.Object, ID: s.ID}, name: s.Name, why: s.Text}, nil
 	}
-	m, err := d.seek(ctx, session, matcher, d.wanted(session, owner))
+	m, err := d.seek(ctx, session, matcher, w)
 	if err != nil {
 		return match{}, err
 	}
-	d.step(stepParty, records.Step{ID: m.ID, Object: m.Object, Key: number, Name: m.name, Text: m.why})
+	m.what = w.what()
+	d.step(stepParty, records.Step{ID: m.ID, Object: m.Object, Key: d.who, Name: m.name, Text: m.why})
 	return m, nil
 }
 
@@ -54,6 +58,9 @@ func (d *attempt) wanted(session connectors.Session, owner string) wanted {
 	c := d.lane.Call.Call.Customer
 	w := wanted{number: c.Number, extension: extension(c.RawNumber, d.lane.DefaultCountry), country: d.lane.DefaultCountry,
 		hint: c.CRMID, owner: owner, policy: d.lane.Connection.Match.WithDefaults()}
+	if _, ok := session.(connectors.EmailMatcher); ok {
+		w.email = address(c.Email)
+	}
 	info := d.Connectors[d.lane.Connection.Connector].Info()
 	if len(w.policy.Objects) == 0 {
 		w.policy.Objects = info.Matches
@@ -78,12 +85,12 @@ func (d *attempt) seek(ctx context.Context, session connectors.Session, matcher 
 	if m, ok := d.chosen(); ok {
 		return m, nil
 	}
-	row, err := d.Store.Contact(ctx, d.in.WorkspaceID, d.in.ConnectionID, w.number)
+	row, err := d.Store.Contact(ctx, d.in.WorkspaceID, d.in.ConnectionID, w.who())
 	if err != nil && !errors.Is(err, records.ErrNotFound) {
 		return match{}, fmt.Errorf("%w: read the contact: %w", errStore, err)
 	}
 	if m, ok := d.known(session, row, w); ok {
-		return m, nil
+		return m, d.learnMail(ctx, w, m)
 	}
 	return d.findOrCreate(ctx, session, matcher, w)
 }
@@ -122,20 +129,16 @@ func made(row records.Delivery) bool { return len(row.Written) > 0 }
 // findOrCreate looks the number up and makes a contact where the policy says so. It holds the number's lease, so that
 // two calls of one new number, at the same moment and in two workers, make one contact.
 func (d *attempt) findOrCreate(ctx context.Context, session connectors.Session, matcher connectors.ContactMatcher, w wanted) (match, error) {
-	row, token, err := d.Store.LeaseContact(ctx, d.in.WorkspaceID, d.in.ConnectionID, w.number, Lease)
-	if held := (*records.LeasedError)(nil); errors.As(err, &held) {
-		return match{}, &connectors.Error{Class: connectors.RateLimited, RetryAfter: min(time.Second, max(time.Until(held.Until), 100*time.Millisecond)),
-			Public: "Another call of the same number is looking for the contact. This call follows at once.", Err: err}
-	}
+	row, token, err := d.Store.LeaseContact(ctx, d.in.WorkspaceID, d.in.ConnectionID, w.who(), Lease)
 	if err != nil {
-		return match{}, fmt.Errorf("%w: lease the contact: %w", errStore, err)
+		return match{}, leased(err)
 	}
 	done := records.ContactResult{WorkspaceID: d.in.WorkspaceID, DeliveryID: row.ID, Lease: token}
 	m, ok := d.known(session, row, w)
 	if ok {
 		keep(&done, row)
 	} else {
-		m, err = d.decide(ctx, session, matcher, w, row, &done)
+		m, err = d.decideBoth(ctx, session, matcher, w, row, &done)
 	}
 	if ferr := d.Store.FinishContact(context.WithoutCancel(ctx), done); ferr != nil && !errors.Is(ferr, records.ErrLeaseLost) {
 		return match{}, fmt.Errorf("%w: record the contact: %w", errStore, ferr)
@@ -173,6 +176,12 @@ func (d *attempt) decide(ctx context.Context, session connectors.Session, matche
 		}
 		all = several
 	}
+	if len(all) == 0 {
+		m, ok, err := d.byNumber(ctx, session, w, row, done)
+		if ok || err != nil {
+			return m, err
+		}
+	}
 	create := d.lane.ChoiceObject
 	if d.lane.Choice == "" {
 		ask := w.policy.OnMany == records.MatchAsk
@@ -199,18 +208,28 @@ var createsOnNone = map[string]string{
 
 // find looks the number up. It returns ok with the contact of this call, else those that share the number, if any.
 func (d *attempt) find(ctx context.Context, session connectors.Session, matcher connectors.ContactMatcher, w wanted, done *records.ContactResult) (m match, all []connectors.Contact, ok bool, err error) {
-	found, err := matcher.FindContacts(ctx, phoneQuery(w))
-	if err != nil {
-		return m, nil, false, err
+	by := "phone number"
+	if w.number != "" {
+		found, err := matcher.FindContacts(ctx, phoneQuery(w))
+		if err != nil {
+			return m, nil, false, err
+		}
+		all = w.matches(found)
 	}
-	all = w.matches(found)
+	if mails, ok := session.(connectors.EmailMatcher); ok && len(all) == 0 && w.email != "" {
+		found, err := mails.FindContactsByEmail(ctx, connectors.EmailQuery{Email: w.email, Objects: w.policy.Objects})
+		if err != nil {
+			return m, nil, false, err
+		}
+		all, by = w.mailMatches(found), "e-mail address"
+	}
 	var c connectors.Contact
 	named, err := d.named(ctx, session, w, all)
 	switch {
 	case err != nil:
 		return m, nil, false, err
 	case len(all) == 1 && (named.ID == "" || named.Ref == all[0].Ref):
-		c, m.why = all[0], "Matched by phone number"
+		c, m.why = all[0], "Matched by "+by
 		done.ForAll = true
 	case named.ID != "":
 		// It holds for the calls of which the phone system says so.
@@ -220,7 +239,7 @@ func (d *attempt) find(ctx context.Context, session connectors.Session, matcher 
 		if !ok {
 			return m, all, false, nil
 		}
-		m.why = fmt.Sprintf("%s of %d with this number", m.why, len(all))
+		m.why = fmt.Sprintf("%s of %d with this %s", m.why, len(all), w.what())
 		done.Key, done.ForAll = w.key(), true
 	default:
 		return m, nil, false, nil
@@ -264,13 +283,13 @@ func (d *attempt) named(ctx context.Context, session connectors.Session, w wante
 // unmatched notes that the call has no contact, and asks people where ask says so. It returns ok with what follows for the
 // call; not ok means that somebody has chosen meanwhile to have a contact created.
 func (d *attempt) unmatched(ctx context.Context, session connectors.Session, w wanted, all []connectors.Contact, ask bool, done *records.ContactResult) (m match, ok bool, err error) {
-	u := records.Unmatched{WorkspaceID: d.in.WorkspaceID, ConnectionID: d.in.ConnectionID, DeliveryID: d.lane.Delivery.ID, Number: w.number,
+	u := records.Unmatched{WorkspaceID: d.in.WorkspaceID, ConnectionID: d.in.ConnectionID, DeliveryID: d.lane.Delivery.ID, Number: w.who(),
 		Ask: ask, Kind: records.ReviewNone, Candidates: candidates(all), Total: len(all)}
-	m.why = "No contact has this number"
+	m.why = "No contact has this " + w.what()
 	done.State = records.DeliveryWaiting
 	if len(all) > 0 {
 		m.several = true
-		u.Kind, m.why = records.ReviewMany, fmt.Sprintf("%d contacts share this number", len(all))
+		u.Kind, m.why = records.ReviewMany, fmt.Sprintf("%d contacts share this %s", len(all), w.what())
 	}
 	choice, was, err := d.Store.NoteUnmatched(ctx, u)
 	if err != nil {
@@ -295,9 +314,9 @@ const classAsk = "ask"
 
 // asked is the verdict of a call that waits for an answer.
 func asked(m match) verdict {
-	reason := "No contact has this number. Say under Reviews what to do, and this call goes out."
+	reason := "No contact has this " + m.what + ". Say under Reviews what to do, and this call goes out."
 	if m.several {
-		reason = "Several contacts share this number. Choose one under Reviews, and this call goes out."
+		reason = "Several contacts share this " + m.what + ". Choose one under Reviews, and this call goes out."
 	}
 	return verdict{outcome: Parked, class: classAsk, reason: reason}
 }

@@ -136,13 +136,29 @@ type Contact struct {
 	// URL opens it in the CRM's UI; empty where it cannot be known.
 	URL string
 	// Numbers are its phone numbers as stored; the caller compares them as E.164.
-	Numbers    []string
+	Numbers []string
+	// Emails are its e-mail addresses, as far as an EmailMatcher tells.
+	Emails     []string
 	ModifiedAt time.Time
 }
 
 // ContactMatcher finds contacts by phone. It may return too many (the caller re-checks E.164) but not too few.
 type ContactMatcher interface {
 	FindContacts(ctx context.Context, q PhoneQuery) ([]Contact, error)
+}
+
+// EmailQuery is an e-mail address to look for.
+type EmailQuery struct {
+	// Email is in small letters, without a name.
+	Email string
+	// Objects are as in a PhoneQuery.
+	Objects []string
+}
+
+// EmailMatcher finds contacts by e-mail: those of forms without a number, and those whose number nobody has. It may return
+// too many (the caller compares Emails) but not too few.
+type EmailMatcher interface {
+	FindContactsByEmail(ctx context.Context, q EmailQuery) ([]Contact, error)
 }
 
 // ContactCreator creates contacts, one for each key.

@@ -137,7 +137,7 @@ func laneRecords(kind string) string {
 		return "calls"
 	}
 	return ofKind(`(select id, workspace_id, source_id, state, revision, true as complete, null::timestamptz as window_base, changed_at,
-		settled_revision, coalesce(state->'customer'->>'number', '') as customer_number, null::uuid as merged_into from {table})`, kind)
+		settled_revision, coalesce(nullif(state->'customer'->>'number', ''), lower(trim(state->'customer'->>'email')), '') as customer_number, null::uuid as merged_into from {table})`, kind)
 }
 
 // readRecord reads the state of a lane's record.

@@ -86,6 +86,35 @@ func testContacts(t *testing.T, target Target) {
 	require.GreaterOrEqual(t, len(found), 130, "all pages")
 }
 
+// testEmails looks for e-mail addresses.
+func testEmails(t *testing.T, target Target) {
+	crm := target.New(t)
+	session := serve(t, target, crm.Handler)
+	matcher, ok := session.(connectors.EmailMatcher)
+	if !ok {
+		t.Skip("the connector looks for no e-mail addresses")
+	}
+	require.NotNil(t, crm.AddEmailContact, "the session looks for e-mail addresses, but the target has no hook for it")
+	ref := crm.AddEmailContact("Ada", "ada.lovelace@example.com")
+	crm.AddEmailContact("Eve", "not.ada.lovelace@example.com")
+	objects := matches(target.Connector.Info())
+	found, err := matcher.FindContactsByEmail(t.Context(), connectors.EmailQuery{Email: "ada.lovelace@example.com", Objects: objects})
+	require.NoError(t, err)
+	c := find(found, ref)
+	require.NotNil(t, c)
+	require.True(t, slices.ContainsFunc(c.Emails, func(e string) bool { return strings.EqualFold(e, "ada.lovelace@example.com") }), "%v", c.Emails)
+	for _, email := range []string{"nobody@example.com", "ada.lovelace@example.co", "", "*", "%@example.com", "a/../b@example.com", "a?b=c&d@example.com", "'@example.com"} {
+		found, err := matcher.FindContactsByEmail(t.Context(), connectors.EmailQuery{Email: email, Objects: objects})
+		if err != nil {
+			classOf(t, target, err)
+		}
+		require.Nil(t, find(found, ref), email)
+	}
+	found, err = matcher.FindContactsByEmail(t.Context(), connectors.EmailQuery{Email: "ada.lovelace@example.com", Objects: []string{"planet"}})
+	require.NoError(t, err)
+	require.Empty(t, found)
+}
+
 func find(list []connectors.Contact, ref connectors.Ref) *connectors.Contact {
 	for _, c := range list {
 		if c.Ref == ref {

@@ -51,6 +51,7 @@ func Run(t *testing.T, target Target) {
 		{"Reads", testRead},
 		{"Links", testLinks},
 		{"Contacts", testContacts},
+		{"ContactsByEmail", testEmails},
 		{"ContactsAreMadeOnce", testContactOnce},
 		{"ContactsAreFollowed", testFollow},
 		{"Owners", testOwners},

@@ -35,6 +35,8 @@ type CRM struct {
 
 	// AddContact makes a record of an object ("contact", "lead", "company") with a phone number, which the searches see.
 	AddContact func(object, name, number string) connectors.Ref
+	// AddEmailContact makes a contact with an e-mail address and no number; connectors.EmailMatcher needs it.
+	AddEmailContact func(name, email string) connectors.Ref
 	// CountContacts is how many living records of an object Target.Contact's key has, or its name where the CRM has no
 	// place for the key.
 	CountContacts func(object, key string) int

@@ -137,7 +137,10 @@ func newCRM(t *testing.T) connectortest.CRM {
 		Move: func(key string, to connectors.Ref) {
 			f.Set("Call", keyed(f, "Call", key)[0]["id"].(string), espocrmfake.Record{"contactsIds": []any{to.ID}, "parentType": entityOf[to.Object], "parentId": to.ID})
 		},
-		AddContact:    person,
+		AddContact: person,
+		AddEmailContact: func(name, email string) connectors.Ref {
+			return connectors.Ref{Object: connectors.ObjectContact, ID: f.Add("Contact", espocrmfake.Record{"lastName": name, "emailAddress": email})}
+		},
 		CountContacts: func(object, key string) int { return len(keyed(f, entityOf[object], key)) },
 		DeleteContact: func(ref connectors.Ref) { f.Delete(entityOf[ref.Object], ref.ID) },
 		AddOwner:      func(email string, active bool) { f.AddOwner(email, active) },

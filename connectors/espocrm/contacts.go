@@ -82,6 +82,39 @@ func (s *session) FindContacts(ctx context.Context, q connectors.PhoneQuery) ([]
 	return out, nil
 }
 
+// FindContactsByEmail implements connectors.EmailMatcher. EspoCRM compares all addresses of a record.
+func (s *session) FindContactsByEmail(ctx context.Context, q connectors.EmailQuery) ([]connectors.Contact, error) {
+	objects := q.Objects
+	if len(objects) == 0 {
+		objects = []string{connectors.ObjectContact}
+	}
+	var out []connectors.Contact
+	for _, object := range objects {
+		if q.Email == "" || object != connectors.ObjectContact && object != connectors.ObjectLead && object != connectors.ObjectCompany {
+			continue
+		}
+		fields := contactFields
+		if object == connectors.ObjectLead {
+			fields = append(slices.Clone(fields), "createdContactId")
+		}
+		list, err := s.search(ctx, entities[object], search{where: []where{{Type: "equals", Attribute: "emailAddress", Value: q.Email}}, fields: fields, order: "id", limit: maxPage})
+		if err != nil && object != connectors.ObjectContact && hidden(err) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range list {
+			c := contact(object, r)
+			c.URL, c.Emails = s.recordURL(entities[c.Object], c.ID), []string{q.Email}
+			if c.ID != "" && !slices.ContainsFunc(out, func(o connectors.Contact) bool { return o.Ref == c.Ref }) {
+				out = append(out, c)
+			}
+		}
+	}
+	return out, nil
+}
+
 // hidden tells whether EspoCRM refused to show an entity type.
 func hidden(err error) bool {
 	return isClass(err, connectors.Forbidden) || isClass(err, connectors.NotFound)

@@ -37,6 +37,7 @@ var (
 	_ connectors.Comparer          = (*session)(nil)
 	_ connectors.Linker            = (*session)(nil)
 	_ connectors.ContactMatcher    = (*session)(nil)
+	_ connectors.EmailMatcher      = (*session)(nil)
 	_ connectors.ContactCreator    = (*session)(nil)
 	_ connectors.ContactFollower   = (*session)(nil)
 	_ connectors.OwnerResolver     = (*session)(nil)

@@ -177,6 +177,11 @@ func newCRM(t *testing.T) connectortest.CRM {
 			require.NoError(t, err)
 			return connectors.Ref{Object: object, ID: id}
 		},
+		AddEmailContact: func(name, email string) connectors.Ref {
+			id, err := f.Add("contacts", map[string]string{"firstname": name, "email": email})
+			require.NoError(t, err)
+			return connectors.Ref{Object: connectors.ObjectContact, ID: id}
+		},
 		CountContacts: func(_, key string) int {
 			n := 0
 			for _, c := range f.State(true).Contacts {

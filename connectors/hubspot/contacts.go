@@ -103,6 +103,22 @@ func (s *session) FindContacts(ctx context.Context, q connectors.PhoneQuery) ([]
 	return out, nil
 }
 
+// FindContactsByEmail implements connectors.EmailMatcher. HubSpot has one contact for an e-mail address, and reads it by that,
+// also by a further one, without the lag of its search. Companies have none.
+func (s *session) FindContactsByEmail(ctx context.Context, q connectors.EmailQuery) ([]connectors.Contact, error) {
+	if q.Email == "" || len(q.Objects) > 0 && !slices.Contains(q.Objects, connectors.ObjectContact) {
+		return nil, nil
+	}
+	r, ok, err := s.find(ctx, contacts, "email", q.Email, contactProperties...)
+	if err != nil || !ok {
+		return nil, err
+	}
+	c := contact(r)
+	c.URL = recordURL(s.portal, contacts, c.ID)
+	c.Emails = []string{q.Email}
+	return []connectors.Contact{c}, nil
+}
+
 func (s *session) searchPhone(ctx context.Context, object string, filters []filterGroup, properties []string, read func(record) connectors.Contact) ([]connectors.Contact, error) {
 	body := search{FilterGroups: filters, Properties: properties, Sorts: []string{}, Limit: searchPage, After: "0"}
 	if len(filters) == 0 {

@@ -256,6 +256,9 @@ func newCRM(t *testing.T, set func(string) connectors.Settings, record string) c
 			}
 			return connectors.Ref{Object: object, ID: fmt.Sprint(f.AddPerson(name, number))}
 		},
+		AddEmailContact: func(name, email string) connectors.Ref {
+			return connectors.Ref{Object: connectors.ObjectContact, ID: fmt.Sprint(f.AddPersonByEmail(name, email))}
+		},
 		CountContacts: func(object, key string) int {
 			n := 0
 			if object == connectors.ObjectLead {

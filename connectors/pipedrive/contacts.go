@@ -70,6 +70,7 @@ type foundItem struct {
 		ID     int64    `json:"id"`
 		Name   string   `json:"name"`
 		Phones []string `json:"phones"`
+		Emails []string `json:"emails"`
 		Owner  struct {
 			ID int64 `json:"id"`
 		} `json:"owner"`
@@ -217,6 +218,55 @@ func (s *session) findPersons(ctx context.Context, terms []string, national stri
 		return out, nil
 	}
 	return out, s.dates(ctx, out)
+}
+
+// FindContactsByEmail implements connectors.EmailMatcher: persons by their addresses, and the leads of these persons.
+func (s *session) FindContactsByEmail(ctx context.Context, q connectors.EmailQuery) ([]connectors.Contact, error) {
+	objects := q.Objects
+	if len(objects) == 0 {
+		objects = []string{connectors.ObjectContact}
+	}
+	if len(q.Email) < minDigits || !slices.Contains(objects, connectors.ObjectContact) && !slices.Contains(objects, connectors.ObjectLead) {
+		return nil, nil
+	}
+	items, err := s.search(ctx, searchPersons, "search of persons", "email", q.Email)
+	if err != nil {
+		return nil, err
+	}
+	var persons []connectors.Contact
+	for _, i := range items {
+		if !slices.ContainsFunc(i.Item.Emails, func(e string) bool { return strings.EqualFold(strings.TrimSpace(e), q.Email) }) {
+			continue
+		}
+		c := connectors.Contact{Ref: connectors.Ref{Object: connectors.ObjectContact, ID: strconv.FormatInt(i.Item.ID, 10)},
+			Name: i.Item.Name, OwnerID: idText(i.Item.Owner.ID), Numbers: i.Item.Phones, Emails: i.Item.Emails}
+		if s.web != "" {
+			c.URL = s.web + "/person/" + c.ID
+		}
+		persons = append(persons, c)
+	}
+	if len(persons) > 1 {
+		if err := s.dates(ctx, persons); err != nil {
+			return nil, err
+		}
+	}
+	var out []connectors.Contact
+	for _, object := range objects {
+		switch object {
+		case connectors.ObjectContact:
+			out = append(out, persons...)
+		case connectors.ObjectLead:
+			leads, err := s.leadsOf(ctx, persons)
+			if err != nil {
+				return nil, err
+			}
+			for i := range leads {
+				leads[i].Emails = []string{q.Email}
+			}
+			out = append(out, leads...)
+		}
+	}
+	return out, nil
 }
 
 // dates adds when persons were last changed, which the search does not say: it decides between several.

@@ -90,6 +90,13 @@ func (f *Fake) AddPerson(name string, numbers ...string) int64 {
 	return f.addPerson(object{"name": name, "phones": phones}).id()
 }
 
+// AddPersonByEmail makes a person with an e-mail address.
+func (f *Fake) AddPersonByEmail(name, email string) int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.addPerson(object{"name": name, "emails": []any{map[string]any{"value": email, "primary": true, "label": "work"}}}).id()
+}
+
 func (f *Fake) addPerson(o object) object {
 	o["id"], o["add_time"], o["update_time"], o["is_deleted"] = f.nextID(), f.stamp(), f.stamp(), false
 	o["seen_at"] = f.opt.Now()

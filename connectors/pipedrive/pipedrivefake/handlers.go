@@ -349,17 +349,22 @@ func (q *query) searchPersons() result {
 		if p["is_deleted"] == true || !q.f.visible(p) {
 			continue
 		}
-		numbers, hit := []any{}, false
-		list, _ := p["phones"].([]any)
-		for _, v := range list {
-			m, _ := v.(map[string]any)
-			n, _ := m["value"].(string)
-			numbers = append(numbers, n)
-			hit = hit || strings.Contains(strings.ToLower(n), term)
+		hit := false
+		values := func(field, searched string) []any {
+			out := []any{}
+			list, _ := p[field].([]any)
+			for _, v := range list {
+				m, _ := v.(map[string]any)
+				n, _ := m["value"].(string)
+				out = append(out, n)
+				hit = hit || q.url.Get("fields") == searched && strings.Contains(strings.ToLower(n), term)
+			}
+			return out
 		}
+		numbers, emails := values("phones", "phone"), values("emails", "email")
 		if hit {
 			found = append(found, object{"result_score": 0.5, "item": object{"id": p.id(), "type": "person", "name": p["name"], "phones": numbers,
-				"emails": []any{}, "visible_to": int64(3), "owner": object{"id": p.int("owner_id")}, "organization": nil, "custom_fields": []any{}, "notes": []any{}}})
+				"emails": emails, "visible_to": int64(3), "owner": object{"id": p.int("owner_id")}, "organization": nil, "custom_fields": []any{}, "notes": []any{}}})
 		}
 	}
 	return q.items(found)
