@@ -310,22 +310,31 @@ func (s *session) ReadCall(ctx context.Context, id string, fields []string) (map
 // LinkCall implements connectors.Linker. A call has one contact and one other record: where somebody has filled the place,
 // it stays.
 func (s *session) LinkCall(ctx context.Context, callID string, to connectors.Ref) error {
+	return s.link(ctx, calls, callID, to)
+}
+
+// link ties a record to another one, where the place for that is free.
+func (s *session) link(ctx context.Context, module, id string, to connectors.Ref) error {
 	fields := values{}
-	if !tie(calls, fields, to) {
-		return &connectors.Error{Class: connectors.Unsupported, Public: "callsync cannot tie a Zoho call to a record of this kind."}
+	if !tie(module, fields, to) {
+		return &connectors.Error{Class: connectors.Unsupported, Public: "callsync cannot tie these records of Zoho CRM to each other."}
 	}
 	if !usable(to.ID) {
-		return gone("link of Calls")
+		return gone("link of " + module)
 	}
-	r, err := s.record(ctx, calls, callID, url.Values{"fields": {"id,Who_Id,What_Id"}})
+	names := []string{"id"}
+	for name := range fields {
+		if name != "$se_module" {
+			names = append(names, name)
+		}
+	}
+	r, err := s.record(ctx, module, id, url.Values{"fields": {strings.Join(names, ",")}})
 	if err != nil {
 		return err
 	}
-	for _, name := range []string{"Who_Id", "What_Id"} {
-		if fields[name] != nil && r.ref(name) != "" {
-			return nil
-		}
+	if slices.ContainsFunc(names, func(name string) bool { return r.ref(name) != "" }) {
+		return nil
 	}
-	_, err = s.update(ctx, calls, callID, fields, nil)
+	_, err = s.update(ctx, module, id, fields, nil)
 	return err
 }

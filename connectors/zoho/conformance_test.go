@@ -298,8 +298,8 @@ func newCRM(t *testing.T, o zohofake.Options) connectortest.CRM {
 			Done:   func(key string) bool { r, _ := one(key); return str(r, "Status") == "Completed" },
 		}
 		if object == "note" {
-			// The kit deletes a note that belongs to nothing, which Zoho does not have: see TestNotes.
-			h.Delete = nil
+			// The kit deletes and ties a note that belongs to nothing, which Zoho does not have: see TestNotes.
+			h.Delete, h.Linked = nil, nil
 		}
 		crm.Records[object] = h
 	}

@@ -69,6 +69,15 @@ func (s *session) WriteTicket(ctx context.Context, w connectors.RecordWrite) (co
 	return s.writeRecord(ctx, cases, w, values{"Subject": "Case", "Status": "New", "Case_Origin": "Phone"}, "Status", "Case_Origin")
 }
 
+// LinkRecord implements connectors.RecordLinker. A note cannot move to another record.
+func (s *session) LinkRecord(ctx context.Context, object, id string, to connectors.Ref) error {
+	module := modules[object]
+	if module != tasks && module != cases {
+		return &connectors.Error{Class: connectors.Unsupported, Public: "callsync cannot tie a record of this kind in Zoho CRM to another one later."}
+	}
+	return s.link(ctx, module, id, to)
+}
+
 // FindRecord implements connectors.RecordFinder.
 func (s *session) FindRecord(ctx context.Context, object, key string) (string, bool, error) {
 	switch module := modules[object]; module {

@@ -83,6 +83,7 @@ var (
 	_ connectors.MessageLogger       = (*session)(nil)
 	_ connectors.FormWriter          = (*session)(nil)
 	_ connectors.RecordFinder        = (*session)(nil)
+	_ connectors.RecordLinker        = (*session)(nil)
 	_ connectors.BatchWriter         = (*session)(nil)
 )
 

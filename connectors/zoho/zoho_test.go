@@ -260,6 +260,10 @@ func TestNotes(t *testing.T) {
 	require.False(t, again.Created)
 	require.Len(t, f.All("Notes"), 1)
 	require.True(t, strings.HasSuffix(str(f.All("Notes")[0], "Note_Title"), " [n]"))
+	require.Equal(t, w.Links, first.Linked)
+	require.Equal(t, w.Links, linked(f.All("Notes")[0]))
+	err = s.(connectors.RecordLinker).LinkRecord(t.Context(), "note", first.RemoteID, connectors.Ref{Object: "contact", ID: "1"})
+	classed(t, err, connectors.Unsupported)
 	f.Delete("Notes", first.RemoteID)
 	w.RemoteID = first.RemoteID
 	_, err = notes.WriteNote(t.Context(), w)
