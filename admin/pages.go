@@ -27,6 +27,9 @@ func (h *Handler) registerPages(mux *http.ServeMux) {
 	page("POST /calls/{id}/sync", operator, h.callSyncForm)
 	page("POST /calls/{id}/recordings/{recording}/{action}", operator, h.recordingForm)
 	page("POST /calls/{id}/take-ours", operator, h.takeOursForm)
+	page("GET /resyncs", viewer, h.resyncsPage)
+	page("POST /resyncs", operator, h.resyncCreateForm)
+	page("POST /resyncs/{id}/{do}", operator, h.resyncStateForm)
 	page("GET /live", viewer, h.livePage)
 	page("GET /live/rows", viewer, h.liveRows)
 	page("GET /receipts", viewer, h.receiptsPage)
@@ -123,32 +126,37 @@ func (h *Handler) failed(w http.ResponseWriter, r *http.Request, p principal, er
 
 // flashes are what a page says after an action; the address carries only their name.
 var flashes = map[string]string{
-	"fetching":  "The recording is being fetched. This page shows what comes of it.",
-	"revoked":   "The link is withdrawn: nobody can listen by it any more.",
-	"restored":  "The link works again.",
-	"answered":  "Answered, and remembered for the number. The calls that waited are delivered now.",
-	"forgotten": "Forgotten. The next call of the number is matched anew.",
-	"assigned":  "Assigned. It counts for the calls that are delivered from now on.",
-	"match":     "Saved. It counts for the calls that are delivered from now on.",
-	"matched":   "The CRM’s users are listed, and the agents with their e-mails assigned.",
-	"number":    "Noted. It counts for the calls that are delivered from now on.",
-	"queued":    "Queued. The call is delivered as soon as a worker is free.",
-	"retried":   "Queued. The calls are delivered in the order in which they were held.",
-	"created":   "The source is there. Do what stands below, then make a call.",
-	"saved":     "Saved. What arrives from now on is read with it; replay receipts that came before.",
-	"removed":   "The source is removed. Its calls stay.",
-	"replayed":  "The receipt is read again.",
-	"tested":    "The test has run. Its result is below.",
-	"failed":    "The test has run, and something is not right. See below.",
-	"rotated":   "The hook URLs have a new token. The old ones go on working for 24 hours.",
-	"joined":    "The connection is there. Test it: that shows whether everything is in place.",
-	"kept":      "Saved. It counts for what is delivered from now on.",
-	"parted":    "The connection is removed. What is in the CRM stays.",
-	"connected": "Connected. Run the test: it shows whether everything is in place.",
-	"rules":     "Saved. The rules count for every call that is delivered from now on; what is in a CRM stays there.",
-	"read":      "The CRM was asked for its fields.",
-	"paused":    "Paused. Calls are kept until you resume.",
-	"resumed":   "Resumed. What was kept is delivered now.",
+	"fetching":      "The recording is being fetched. This page shows what comes of it.",
+	"revoked":       "The link is withdrawn: nobody can listen by it any more.",
+	"restored":      "The link works again.",
+	"answered":      "Answered, and remembered for the number. The calls that waited are delivered now.",
+	"forgotten":     "Forgotten. The next call of the number is matched anew.",
+	"assigned":      "Assigned. It counts for the calls that are delivered from now on.",
+	"match":         "Saved. It counts for the calls that are delivered from now on.",
+	"matched":       "The CRM’s users are listed, and the agents with their e-mails assigned.",
+	"number":        "Noted. It counts for the calls that are delivered from now on.",
+	"queued":        "Queued. The call is delivered as soon as a worker is free.",
+	"counting":      "Counting. The number stands below in a moment.",
+	"resyncing":     "Begun. The calls are delivered behind the live ones.",
+	"resync-pause":  "Paused. What is under way ends.",
+	"resync-resume": "It goes on.",
+	"resync-cancel": "Cancelled. What was delivered stays.",
+	"retried":       "Queued. The calls are delivered in the order in which they were held.",
+	"created":       "The source is there. Do what stands below, then make a call.",
+	"saved":         "Saved. What arrives from now on is read with it; replay receipts that came before.",
+	"removed":       "The source is removed. Its calls stay.",
+	"replayed":      "The receipt is read again.",
+	"tested":        "The test has run. Its result is below.",
+	"failed":        "The test has run, and something is not right. See below.",
+	"rotated":       "The hook URLs have a new token. The old ones go on working for 24 hours.",
+	"joined":        "The connection is there. Test it: that shows whether everything is in place.",
+	"kept":          "Saved. It counts for what is delivered from now on.",
+	"parted":        "The connection is removed. What is in the CRM stays.",
+	"connected":     "Connected. Run the test: it shows whether everything is in place.",
+	"rules":         "Saved. The rules count for every call that is delivered from now on; what is in a CRM stays there.",
+	"read":          "The CRM was asked for its fields.",
+	"paused":        "Paused. Calls are kept until you resume.",
+	"resumed":       "Resumed. What was kept is delivered now.",
 }
 
 // newFrame is the frame of a page for p.

@@ -94,7 +94,7 @@ func Demo(ctx context.Context, s *Stack, crms DemoCRMs, out io.Writer) error {
 	if len(problems) > 0 {
 		return fmt.Errorf("the demo differs from what is expected:\n  %s\nthe logs are in %s", strings.Join(problems, "\n  "), s.Logs)
 	}
-	fmt.Fprintf(out, "every call is in each of %d CRMs exactly once, in HubSpot and the webhooks with the expected fields; every webhook is accounted for\n", 2+len(d.more))
+	fmt.Fprintf(out, "every call is in each of %d CRMs exactly once with the expected fields; every webhook is accounted for\n", 2+len(d.more))
 	return nil
 }
 

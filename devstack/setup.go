@@ -169,37 +169,31 @@ func (s *Stack) setUpConnection(ctx context.Context, crm CRM, name, address stri
 
 // setUpMore makes the connections to the further fake CRMs, and puts those on hold whose fakes were there another time.
 func (s *Stack) setUpMore(ctx context.Context) error {
-	if err := s.hold(ctx, s.state.ConnectionID, s.opts.CRM.Handler == nil, &s.state.ConnectionPaused); err != nil {
-		return err
-	}
 	here := map[string]bool{}
 	for _, crm := range s.opts.More {
 		here[crm.Connector] = true
-		if _, err := s.setUpConnection(ctx, crm, "Demo "+crm.Connector, s.MoreURLs[crm.Connector], &s.state.more(crm.Connector).ID); err != nil {
+		known := s.state.more(crm.Connector)
+		id, err := s.setUpConnection(ctx, crm, "Demo "+crm.Connector, s.MoreURLs[crm.Connector], &known.ID)
+		if err != nil {
 			return err
+		}
+		if known.Paused {
+			if err := s.API.Do(ctx, http.MethodPost, "/connections/"+id+"/resume", nil, nil); err != nil {
+				return err
+			}
+			known.Paused = false
 		}
 	}
 	for connector, known := range s.state.More {
-		if err := s.hold(ctx, known.ID, !here[connector], &known.Paused); err != nil {
+		if here[connector] || known.ID == "" || known.Paused {
+			continue
+		}
+		err := s.API.Do(ctx, http.MethodPost, "/connections/"+known.ID+"/pause", nil, nil)
+		if err != nil && !isNotFound(err) {
 			return err
 		}
+		known.Paused = true
 	}
-	return nil
-}
-
-// hold pauses a connection whose fake is away, and resumes one whose fake is back. paused is whether it was paused by this.
-func (s *Stack) hold(ctx context.Context, id string, away bool, paused *bool) error {
-	if id == "" || away == *paused {
-		return nil
-	}
-	action := "/resume"
-	if away {
-		action = "/pause"
-	}
-	if err := s.API.Do(ctx, http.MethodPost, "/connections/"+id+action, nil, nil); err != nil && !isNotFound(err) {
-		return err
-	}
-	*paused = away
 	return nil
 }
 

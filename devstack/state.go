@@ -25,8 +25,6 @@ type state struct {
 	SourceID     string `json:"source_id,omitempty"`
 	HookPath     string `json:"hook_path,omitempty"`
 	ConnectionID string `json:"connection_id,omitempty"`
-	// ConnectionPaused tells that it was put on hold because its fake was not started.
-	ConnectionPaused bool `json:"connection_paused,omitempty"`
 	// Lines are the sources of the other phone systems, by their kind.
 	Lines map[string]lineState `json:"lines,omitempty"`
 	// AlsoAddr and AlsoID are the second fake CRM's address and connection.

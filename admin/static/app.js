@@ -131,6 +131,9 @@
     });
   });
 
+  // What is a day depends on where the reader is.
+  document.querySelectorAll("[data-zone]").forEach(function (el) { el.value = Intl.DateTimeFormat().resolvedOptions().timeZone || ""; });
+
   // On narrow screens the menu scrolls: where somebody is must be in sight.
   var current = document.querySelector(".nav [aria-current]");
   if (current) { current.parentNode.scrollLeft = current.offsetLeft - 12; }
