@@ -58,6 +58,8 @@ func (Provider) Info() telephony.Info {
 				Help: "A YAML or JSON document that says which requests mean what, and where in them the facts stand. The guide of this kind of source has two that are ready to be changed."},
 			{Name: secretKey, Label: "Signing key", Secret: true,
 				Help: "The key with which the phone system signs its requests (HMAC). Without it anybody who knows the URL can send calls."},
+			{Name: secretRecordings, Label: "Authorization for recordings", Secret: true,
+				Help: "What recordings are asked for with, as the Authorization header has it: Bearer … or Basic …. It goes to the recording hosts of this source and nowhere else. Empty where the address of a recording is enough."},
 			{Name: settingSignatureHeader, Label: "Signature header", Default: "X-Signature",
 				Help: "The header that holds the signature. This and the following settings count only with a signing key."},
 			{Name: settingSignatureAlgorithm, Label: "Signature algorithm", Default: "sha256", Options: []string{"sha256", "sha1", "sha512"},
