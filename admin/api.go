@@ -48,6 +48,8 @@ func (h *Handler) registerAPI(mux *http.ServeMux) {
 	h.registerMappings()
 	h.registerSchemas()
 	h.registerRules()
+	h.registerActions()
+	h.registerFollowUps()
 	h.registerTables()
 	h.registerDispositions()
 	h.registerReviews()

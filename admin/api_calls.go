@@ -43,6 +43,7 @@ type CallView struct {
 	Receipts   []ReceiptSummary                      `json:"receipts"`
 	Deliveries []DeliveryView                        `json:"deliveries"`
 	Kept       []RecordingView                       `json:"recordings_kept" doc:"What callsync keeps of the recordings: permanent links, copies, and why there is none."`
+	FollowUps  []FollowUpView                        `json:"follow_ups" doc:"What actions made of the call, and what it closed."`
 }
 
 // WhyView says in a sentence where one connection's delivery of the call stands, and what helps.
@@ -203,6 +204,7 @@ type callDetail struct {
 	deliveries []records.DeliveryHistory
 	recordings []records.Recording
 	lanes      []explained
+	followUps  []records.FollowUpItem
 }
 
 func (h *Handler) callDetail(ctx context.Context, workspaceID, id string) (callDetail, error) {
@@ -228,6 +230,9 @@ func (h *Handler) callDetail(ctx context.Context, workspaceID, id string) (callD
 	if d.recordings, err = h.Store.RecordingsOfCall(ctx, workspaceID, id); err != nil {
 		return d, err
 	}
+	if d.followUps, err = h.Store.FollowUps(ctx, workspaceID, records.FollowUpFilter{CallID: id, Limit: followUpsShown}); err != nil {
+		return d, err
+	}
 	d.lanes = h.explainAll(d.kept, d.CallRow, d.events, d.deliveries)
 	return d, nil
 }
@@ -239,10 +244,13 @@ func (h *Handler) getCall(ctx context.Context, p principal, in *PathID) (*answer
 	}
 	v := CallView{Call: d.Call, State: d.State, Complete: d.Complete, Artifacts: h.artifacts(d.CallRow, d.source),
 		WindowEnds: windowUntil(d.CallRow, d.source.Window), CreatedAt: d.CreatedAt,
-		Why: []WhyView{}, Events: d.events, Receipts: []ReceiptSummary{}, Deliveries: []DeliveryView{}, Kept: []RecordingView{}}
+		Why: []WhyView{}, Events: d.events, Receipts: []ReceiptSummary{}, Deliveries: []DeliveryView{}, Kept: []RecordingView{}, FollowUps: []FollowUpView{}}
 	v.Recordings = withStates(d.Call.Recordings, d.recordings)
 	for _, k := range d.recordings {
 		v.Kept = append(v.Kept, h.viewRecording(k, d.Call.Recordings))
+	}
+	for _, f := range d.followUps {
+		v.FollowUps = append(v.FollowUps, h.viewFollowUp(f))
 	}
 	v.Direction, v.Status = orUnknown(v.Direction), orUnknown(v.Status)
 	if v.Events == nil {

@@ -26,6 +26,7 @@ type callPageView struct {
 	StartedAt      time.Time
 	Source         string
 	Lanes          []laneCard
+	FollowUps      []followUpRow
 	Timeline       []moment
 	Artifacts      []artifactLine
 	WindowFrom     time.Time
@@ -114,6 +115,9 @@ func (h *Handler) callPageView(d callDetail) callPageView {
 	for _, l := range d.lanes {
 		v.Lanes = append(v.Lanes, laneCardOf(l))
 	}
+	for _, f := range d.followUps {
+		v.FollowUps = append(v.FollowUps, h.followUpRow(f))
+	}
 	v.Artifacts = h.artifactLines(d)
 	for _, a := range v.Artifacts {
 		v.Waiting = v.Waiting || a.Waiting
@@ -165,11 +169,12 @@ func laneCardOf(l explained) laneCard {
 // shadowCard is what a connection in shadow mode would have written.
 type shadowCard struct {
 	Fields, Creates []shownField
+	Actions         []records.ShadowAction
 	Object, Party   string
 }
 
 func shadowOf(s *records.Shadow) *shadowCard {
-	c := &shadowCard{Fields: plainFields(s.Fields), Creates: plainFields(s.Creates), Object: cmp.Or(s.Object, connectors.ObjectContact)}
+	c := &shadowCard{Fields: plainFields(s.Fields), Creates: plainFields(s.Creates), Actions: s.Actions, Object: cmp.Or(s.Object, connectors.ObjectContact)}
 	switch {
 	case s.Contact != "":
 		c.Party = "On the " + c.Object + " " + visible(clip(s.Contact, 200)) + "."

@@ -53,6 +53,11 @@ func (h *Handler) registerPages(mux *http.ServeMux) {
 		page("GET /"+owner+"s/{id}/rules", viewer, h.rulesPage(owner))
 		page("POST /"+owner+"s/{id}/rules", viewer, h.rulesForm(owner))
 	}
+	page("GET /connections/{id}/actions", viewer, h.actionsPage)
+	page("POST /connections/{id}/actions", viewer, h.actionsForm)
+	page("GET /follow-ups", viewer, h.followUpsPage)
+	page("POST /follow-ups/{id}/close", operator, h.followUpCloseForm)
+	page("POST /follow-ups/{id}/retry", operator, h.followUpRetryForm)
 	page("GET /connections", viewer, h.connectionsPage)
 	page("POST /connections", admin, h.connectionCreateForm)
 	page("GET /connections/new", admin, h.connectionNewPage)
@@ -155,6 +160,34 @@ var flashes = map[string]string{
 	"connected":     "Connected. Run the test: it shows whether everything is in place.",
 	"rules":         "Saved. The rules count for every call that is delivered from now on; what is in a CRM stays there.",
 	"read":          "The CRM was asked for its fields.",
+	"paused":        "Paused. Calls are kept until you resume.",
+	"resumed":       "Resumed. What was kept is delivered now.",
+	"fetching":      "The recording is being fetched. This page shows what comes of it.",
+	"revoked":       "The link is withdrawn: nobody can listen by it any more.",
+	"restored":      "The link works again.",
+	"answered":      "Answered, and remembered for the number. The calls that waited are delivered now.",
+	"forgotten":     "Forgotten. The next call of the number is matched anew.",
+	"assigned":      "Assigned. It counts for the calls that are delivered from now on.",
+	"match":         "Saved. It counts for the calls that are delivered from now on.",
+	"matched":       "The CRM’s users are listed, and the agents with their e-mails assigned.",
+	"number":        "Noted. It counts for the calls that are delivered from now on.",
+	"queued":        "Queued. The call is delivered as soon as a worker is free.",
+	"retried":       "Queued. The calls are delivered in the order in which they were held.",
+	"created":       "The source is there. Do what stands below, then make a call.",
+	"saved":         "Saved. What arrives from now on is read with it; replay receipts that came before.",
+	"removed":       "The source is removed. Its calls stay.",
+	"replayed":      "The receipt is read again.",
+	"tested":        "The test has run. Its result is below.",
+	"failed":        "The test has run, and something is not right. See below.",
+	"rotated":       "The hook URLs have a new token. The old ones go on working for 24 hours.",
+	"joined":        "The connection is there. Test it: that shows whether everything is in place.",
+	"kept":          "Saved. It counts for what is delivered from now on.",
+	"parted":        "The connection is removed. What is in the CRM stays.",
+	"connected":     "Connected. Run the test: it shows whether everything is in place.",
+	"rules":         "Saved. The rules count for every call that is delivered from now on; what is in a CRM stays there.",
+	"read":          "The CRM was asked for its fields.",
+	"actions":       "Saved. The actions count for calls that begin from now on.",
+	"closed":        "Closed. The task is completed in the CRM.",
 	"paused":        "Paused. Calls are kept until you resume.",
 	"resumed":       "Resumed. What was kept is delivered now.",
 }

@@ -39,8 +39,10 @@ func TestNoRouteCrossesWorkspaces(t *testing.T) {
 	f.asked(source, connection, "+14155550999", 5, "done")
 	f.must(200, "POST", "/reviews/"+first("/reviews?state=open")+"/resolve", `{"contact_id": "none"}`)
 	require.NoError(t, f.db.Sight(t.Context(), records.Sighting{WorkspaceID: f.ws, SourceID: source, Lines: []string{"+14155550999"}, Agents: []records.SeenAgent{{Key: "private@example.com"}}}))
+	_, followUp := f.followUp(source, connection, "+14155550777")
 	ids := map[string]string{
-		"/reviews/": review, "/match-choices/": first("/match-choices"),
+		"/follow-ups/": followUp,
+		"/reviews/":    review, "/match-choices/": first("/match-choices"),
 		"/sources/": source, "/connections/": connection, "/calls/": callID, "/receipts/": first("/receipts"), "/holds/": first("/holds"),
 		"/resyncs/":  f.must(202, "POST", "/resyncs", `{"filter": {"q": "private words"}, "dry_run": true}`).JSON["id"].(string),
 		"/messages/": message, "/forms/": form, "/tokens/": first("/tokens"),
@@ -50,6 +52,8 @@ func TestNoRouteCrossesWorkspaces(t *testing.T) {
 		"PATCH /sources/{id}": `{"name": "stolen"}`, "PATCH /connections/{id}": `{"name": "stolen"}`,
 		"PUT /connections/{id}/owners":                   `{"items": []}`,
 		"PUT /connections/{id}/dispositions":             `{"items": []}`,
+		"PUT /connections/{id}/actions":                  `{"document": "actions: []"}`,
+		"POST /connections/{id}/actions/preview":         `{"document": "actions: []"}`,
 		"PUT /connections/{id}/rules":                    `{"document": "otherwise: skip"}`,
 		"PUT /sources/{id}/rules":                        `{"document": "otherwise: skip"}`,
 		"POST /connections/{id}/rules/preview":           `{"document": "otherwise: skip"}`,

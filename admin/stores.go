@@ -22,6 +22,7 @@ type Store interface {
 	MatchStore
 	RuleStore
 	RecordingStore
+	FollowUpStore
 	Queries
 	DriftStore
 	SchemaStore

@@ -73,6 +73,18 @@ func (h *Handler) timeline(d callDetail) []moment {
 			add(moment{At: l.Delivery.RetryAt, Tone: "wait", Future: true, What: "Next try for " + l.CRM})
 		}
 	}
+	for _, f := range d.followUps {
+		what := title(f.Kind) + " “" + visible(cmp.Or(f.Plan.Subject, f.Action)) + "”"
+		if f.ClosedBy != c.ID {
+			add(moment{At: f.CreatedAt, Tone: "wait", What: what + " follows", More: "By the action “" + visible(f.Action) + "”."})
+		}
+		if !f.Over() && f.State == records.FollowUpOpen && f.DueAt.After(now) {
+			add(moment{At: f.DueAt, Tone: "wait", Future: true, What: what + " is due"})
+		}
+		if f.Over() {
+			add(moment{At: f.ClosedAt, Tone: "done", What: what + " closed"})
+		}
+	}
 	slices.SortStableFunc(out, func(a, b moment) int { return a.At.Compare(b.At) })
 	return out
 }
