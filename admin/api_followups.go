@@ -146,7 +146,7 @@ func (h *Handler) whyFollowUp(f records.FollowUpItem) why {
 	case f.State == records.FollowUpOpen:
 		return sentence("wait", actionNone, "Due ", f.DueAt, ". A later call with the number closes it.")
 	case f.State == records.FollowUpOverdue && !f.EscalateAt.IsZero():
-		return sentence("trouble", actionNone, "Overdue since ", f.DueAt, "; escalated ", f.EscalateAt, ".")
+		return sentence("trouble", actionNone, "Overdue since ", f.DueAt, "; it is escalated ", f.EscalateAt, ".")
 	case f.State == records.FollowUpOverdue:
 		return sentence("trouble", actionNone, "Overdue since ", f.DueAt, ".")
 	}
