@@ -29,6 +29,8 @@ const (
 	previewMost  = 200
 	previewReads = 10
 	previewTime  = 15 * time.Second
+	// liveMost is about how many of the latest calls may be going on still.
+	liveMost = 50
 	// previewSize is about how many bytes of values are told; calls after that are only counted.
 	previewSize = 4 << 20
 	// previewsAtOnce bounds the previews of one process: each may keep a processor busy for its whole time.
@@ -245,9 +247,12 @@ func (h *Handler) previewRecords(ctx context.Context, p principal, q *previewAsk
 		}
 		return zones, err
 	}
-	rows, err := h.lastCalls(ctx, p.WorkspaceID, o, bySource, last)
+	// Of the latest some may be live.
+	rows, err := h.lastCalls(ctx, p.WorkspaceID, o, bySource, last+liveMost)
 	for _, r := range rows {
-		add(r.Call.SourceID, r.Call.ID)
+		if r.Call.Phase != call.Live { // it is not written before it ends
+			add(r.Call.SourceID, r.Call.ID)
+		}
 	}
 	return zones, err
 }

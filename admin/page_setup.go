@@ -86,6 +86,7 @@ type connectionCard struct {
 	OK          bool
 	Idempotency string
 	Setup, Docs string
+	Mappings    []mappingLink
 	Settings    []shownField
 	// Connect tells whether a person can grant access at the CRM's consent page.
 	Connect bool
@@ -140,7 +141,7 @@ func (h *Handler) connectionsPage(w http.ResponseWriter, r *http.Request, p prin
 		if connector, ok := h.Connectors[c.Connector]; ok {
 			i := connector.Info()
 			card.Setup, card.Docs, fields = i.Setup, webURL(i.Docs), connectorFields(i)
-			card.Label = i.Label
+			card.Label, card.Mappings = i.Label, mappingLinks(c.ID, "", i.Mappings)
 			if h.Grants != nil {
 				_, err := h.Grants.Begin(connector, c, h.callbackURL(), "", "")
 				card.Connect = err == nil

@@ -72,6 +72,8 @@ func (h *Handler) registerPages(mux *http.ServeMux) {
 	page("GET /connections/{id}/owners", viewer, h.ownersPage)
 	page("POST /connections/{id}/owners", admin, h.ownerForm)
 	page("POST /connections/{id}/owners/match", operator, h.ownersMatchForm)
+	page("GET /connections/{id}/mappings/{object}", viewer, h.mappingPage)
+	page("POST /connections/{id}/mappings/{object}", operator, h.mappingForm)
 	page("GET /reviews", viewer, h.reviewsPage)
 	page("POST /reviews/{id}/resolve", operator, h.reviewResolveForm)
 	page("POST /match-choices/{id}/forget", operator, h.choiceForgetForm)
@@ -159,6 +161,8 @@ var flashes = map[string]string{
 	"parted":        "The connection is removed. What is in the CRM stays.",
 	"connected":     "Connected. Run the test: it shows whether everything is in place.",
 	"rules":         "Saved. The rules count for every call that is delivered from now on; what is in a CRM stays there.",
+	"mapping":       "Saved. The new version counts for the next write; calls that are in the CRM follow when they change, or by a resync.",
+	"returned":      "That version is in force again. It counts for the next write; nothing was lost.",
 	"read":          "The CRM was asked for its fields.",
 	"paused":        "Paused. Calls are kept until you resume.",
 	"resumed":       "Resumed. What was kept is delivered now.",

@@ -89,6 +89,7 @@ func (r *renderer) funcs() template.FuncMap {
 		"rulesFields":  sync.OnceValue(fieldGroups),
 		"previewSizes": func() []int { return []int{50, 200, 500} },
 		"add":          func(a, b int) int { return a + b },
+		"pair":         func(a, b any) []any { return []any{a, b} },
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 // document is then as much as could be read.
 func Parse(data []byte) (Document, error) {
 	doc, lines, problems := decodeLines(data)
-	if lines == nil && len(problems) > 0 {
+	if len(lines.rows) == 0 && len(problems) > 0 {
 		return doc, problems
 	}
 	unread := slices.Clone(problems)
@@ -29,9 +29,7 @@ func Parse(data []byte) (Document, error) {
 		}) {
 			continue
 		}
-		if p.Row > 0 && p.Row <= len(lines) {
-			p.Line = lines[p.Row-1]
-		}
+		p.Line = lines.of(p.Row, p.Key)
 		problems = append(problems, p)
 	}
 	if len(problems) > 0 {
@@ -46,16 +44,36 @@ func decode(data []byte) (Document, Problems) {
 	return doc, problems
 }
 
-// decodeLines reads the structure of a document and tells the line of each row; lines is nil if there are no rows to read.
-func decodeLines(data []byte) (doc Document, lines []int, problems Problems) {
+// docLines are the lines of a document's rows and of their members.
+type docLines struct {
+	rows    []int
+	members map[string]int
+}
+
+// of is the line of a member of a row ("value.template[2]"), or of what it is a part of; zero where there is no such row.
+func (l docLines) of(row int, key string) int {
+	if row < 1 || row > len(l.rows) {
+		return 0
+	}
+	for key != "" {
+		if line, ok := l.members[strconv.Itoa(row)+" "+key]; ok {
+			return line
+		}
+		key = key[:max(0, strings.LastIndexAny(key, ".["))]
+	}
+	return l.rows[row-1]
+}
+
+// decodeLines reads the structure of a document and tells its lines.
+func decodeLines(data []byte) (doc Document, lines docLines, problems Problems) {
 	if len(data) > maxDocument {
-		return doc, nil, Problems{{Text: fmt.Sprintf("The document has %d bytes; %d is the most.", len(data), maxDocument)}}
+		return doc, lines, Problems{{Text: fmt.Sprintf("The document has %d bytes; %d is the most.", len(data), maxDocument)}}
 	}
 	root, err := doctree.Parse(data)
 	if err != nil {
-		return doc, nil, Problems{{Text: "This is neither YAML nor JSON: " + err.Error() + "."}}
+		return doc, lines, Problems{{Text: "This is neither YAML nor JSON: " + err.Error() + "."}}
 	}
-	d := &decoder{}
+	d := &decoder{lines: docLines{members: map[string]int{}}}
 	d.document(root, &doc)
 	return doc, d.lines, d.problems
 }
@@ -63,7 +81,7 @@ func decodeLines(data []byte) (doc Document, lines []int, problems Problems) {
 // decoder turns the tree into a Document and collects what is wrong instead of stopping at the first.
 type decoder struct {
 	problems Problems
-	lines    []int
+	lines    docLines
 	row      int
 	target   string
 }
@@ -72,6 +90,13 @@ func (d *decoder) fail(n *yaml.Node, key, suggestion, format string, args ...any
 	d.problems = append(d.problems, Problem{
 		Row: d.row, Target: d.target, Key: key, Line: n.Line, Text: fmt.Sprintf(format, args...), Suggestion: suggestion,
 	})
+}
+
+// at notes the line of a member of the row.
+func (d *decoder) at(key string, line int) {
+	if d.row > 0 && d.lines.members != nil { // rules keep lines of their own
+		d.lines.members[strconv.Itoa(d.row)+" "+key] = line
+	}
 }
 
 // members walks the keys of a mapping node; set has a function for each key that is allowed.
@@ -96,6 +121,7 @@ func (d *decoder) members(n *yaml.Node, in string, set map[string]func(v *yaml.N
 			d.fail(k, key, "", "%q is given twice.", k.Value)
 		default:
 			seen[k.Value] = true
+			d.at(key, k.Line)
 			read(v, key)
 		}
 	}
@@ -118,7 +144,7 @@ func (d *decoder) document(n *yaml.Node, doc *Document) {
 			for i, item := range v.Content {
 				d.row = i + 1
 				d.target = ""
-				d.lines = append(d.lines, item.Line)
+				d.lines.rows = append(d.lines.rows, item.Line)
 				doc.Fields = append(doc.Fields, d.readRow(item))
 			}
 			d.row, d.target = 0, ""
@@ -212,8 +238,11 @@ func (d *decoder) template(to *Template) func(*yaml.Node, string) {
 		if n.Kind == yaml.SequenceNode {
 			items = n.Content
 		}
-		for _, item := range items {
+		for i, item := range items {
 			var line string
+			if len(items) > 1 {
+				d.at(key+"["+strconv.Itoa(i)+"]", item.Line)
+			}
 			d.text(&line)(item, key)
 			*to = append(*to, line)
 		}

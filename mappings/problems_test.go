@@ -35,18 +35,18 @@ fields:
 	require.ErrorAs(t, err, &problems)
 	require.Equal(t, []string{
 		`line 3, document: "colour" is not known here; there are fields, format, note, object.`,
-		`line 5, row 1 (a), mode: "overwrit" is not a mode; use one of overwrite, always, fill_if_empty, append, never. Did you mean overwrite?`,
-		`line 5, row 1 (a), value.expr, column 10: There is no field nmae here. Did you mean name?`,
+		`line 6, row 1 (a), mode: "overwrit" is not a mode; use one of overwrite, always, fill_if_empty, append, never. Did you mean overwrite?`,
+		`line 7, row 1 (a), value.expr, column 10: There is no field nmae here. Did you mean name?`,
 		`line 8, row 2 (a), target: Row 1 fills a already; a field can be filled once.`,
-		`line 8, row 2 (a), type: "numbr" is not a type; use one of text, html, number, bool, datetime, picklist, multi. Did you mean number?`,
-		`line 8, row 2 (a), value: A value has exactly one of field, const, expr, template and lookup; this one has 2.`,
+		`line 9, row 2 (a), type: "numbr" is not a type; use one of text, html, number, bool, datetime, picklist, multi. Did you mean number?`,
+		`line 10, row 2 (a), value: A value has exactly one of field, const, expr, template and lookup; this one has 2.`,
 		`line 11, row 3: "traget" is not known here; there are empty, max_length, mode, note, target, type, value, when. Did you mean target?`,
 		`line 11, row 3, target: The row must name a field of the CRM.`,
-		`line 11, row 3, value.expr, column 10: The expression ends too early.`,
+		`line 12, row 3, value.expr, column 10: The expression ends too early.`,
 		`line 15, row 4 (d), max_length: Here must be a whole number.`,
-		`line 13, row 4 (d), value.template[1], column 6: There is no field or function nope. Did you mean note?`,
-		`line 13, row 4 (d), value.template[1], column 17: There is no field or function uper. Did you mean upper?`,
-		`line 13, row 4 (d), when, column 11: "mised" is not among its values: ringing, in_progress, answered, missed, voicemail, abandoned, busy, failed, cancelled, unknown. Did you mean missed?`,
+		`line 19, row 4 (d), value.template[1], column 6: There is no field or function nope. Did you mean note?`,
+		`line 19, row 4 (d), value.template[1], column 17: There is no field or function uper. Did you mean upper?`,
+		`line 14, row 4 (d), when, column 11: "mised" is not among its values: ringing, in_progress, answered, missed, voicemail, abandoned, busy, failed, cancelled, unknown. Did you mean missed?`,
 	}, strings.Split(problems.Error(), "\n"))
 }
 
@@ -225,5 +225,5 @@ func TestBothFormsRoundTrip(t *testing.T) {
 func TestJSONKeepsLines(t *testing.T) {
 	t.Parallel()
 	_, err := Parse([]byte("{\"format\": 1, \"object\": \"call\",\n \"fields\": [\n  {\"target\": \"a\",\n   \"value\": {\"expr\": \"nope\"}}]}"))
-	require.ErrorContains(t, err, "line 3, row 1 (a), value.expr, column 1")
+	require.ErrorContains(t, err, "line 4, row 1 (a), value.expr, column 1")
 }

@@ -75,9 +75,8 @@ func Lint(data []byte, schema *records.Schema) (Document, Findings) {
 	_, lines, _ := decodeLines(data)
 	out := Validate(doc, schema)
 	for i := range out {
-		if row := out[i].Row; row > 0 && row <= len(lines) {
-			out[i].Line = lines[row-1]
-		} else if row == 0 {
+		out[i].Line = lines.of(out[i].Row, out[i].Key)
+		if out[i].Row == 0 {
 			out[i].Line = 1
 		}
 	}

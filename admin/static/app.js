@@ -121,6 +121,17 @@
     e.detail.target.replaceChildren(note);
   });
 
+  // What is wrong with a text leads to its line.
+  document.addEventListener("click", function (e) {
+    var to = e.target.closest("[data-line]"), text = to && document.getElementById(to.dataset.in);
+    if (!text) { return; }
+    var lines = text.value.split("\n"), n = Math.min(Number(to.dataset.line), lines.length) - 1, at = 0;
+    for (var i = 0; i < n; i++) { at += lines[i].length + 1; }
+    text.focus();
+    text.setSelectionRange(at, at + lines[n].length);
+    text.scrollTop = Math.max(0, text.scrollHeight / lines.length * (n - 5));
+  });
+
   document.addEventListener("click", function (e) {
     var button = e.target.closest("[data-copy]");
     if (!button || !navigator.clipboard) { return; }
