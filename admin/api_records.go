@@ -95,24 +95,26 @@ func listRecords[R, V any](ctx context.Context, p principal, in *recordsIn, read
 	return &answer[List[V]]{List[V]{Items: items, NextCursor: next}}, nil
 }
 
-// lanesView says where a message or form stands in each CRM. It is complete as soon as it is there: nothing is waited for.
+// lanesView says where a message or form stands in each CRM.
 func (h *Handler) lanesView(ctx context.Context, workspaceID, id, sourceID string, revision int64, at time.Time) (LanesView, error) {
-	k, err := h.kept(ctx, workspaceID)
-	if err != nil {
-		return LanesView{}, err
-	}
-	deliveries, err := h.Store.DeliveriesOfCall(ctx, workspaceID, id)
-	if err != nil {
-		return LanesView{}, err
-	}
-	row := records.CallRow{Call: call.Call{ID: id, SourceID: sourceID, Revision: revision, Phase: call.Ended}, Complete: true, WindowBase: at}
-	source := k.sources[sourceID]
+	lanes, deliveries, loc, err := h.lanesOf(ctx, workspaceID, id, sourceID, revision, at)
 	v := LanesView{Why: []WhyView{}, Deliveries: []DeliveryView{}}
-	for _, l := range h.explainAll(k, row, nil, deliveries) {
-		v.Why = append(v.Why, WhyView{l.Connection.ID, l.Connection.Name, l.Connection.Connector, l.in(location(source), l.Now), l.Action})
+	for _, l := range lanes {
+		v.Why = append(v.Why, WhyView{l.Connection.ID, l.Connection.Name, l.Connection.Connector, l.in(loc, l.Now), l.Action})
 	}
 	for _, d := range deliveries {
 		v.Deliveries = append(v.Deliveries, viewDelivery(d))
 	}
-	return v, nil
+	return v, err
+}
+
+// lanesOf explains the lanes of a message or form. It is complete as soon as it is there: nothing is waited for.
+func (h *Handler) lanesOf(ctx context.Context, workspaceID, id, sourceID string, revision int64, at time.Time) ([]explained, []records.DeliveryHistory, *time.Location, error) {
+	k, err := h.kept(ctx, workspaceID)
+	if err != nil {
+		return nil, nil, time.UTC, err
+	}
+	deliveries, err := h.Store.DeliveriesOfCall(ctx, workspaceID, id)
+	row := records.CallRow{Call: call.Call{ID: id, SourceID: sourceID, Revision: revision, Phase: call.Ended}, Complete: true, WindowBase: at}
+	return h.explainAll(k, row, nil, deliveries), deliveries, location(k.sources[sourceID]), err
 }

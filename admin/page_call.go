@@ -46,6 +46,9 @@ type callPageView struct {
 
 // laneCard is one CRM on the page.
 type laneCard struct {
+	// N tells the lanes of a page apart, and Loc is the zone in which they are told of.
+	N             int
+	Loc           *time.Location
 	ID, Name, CRM string
 	Tone          string
 	State, Chip   string
@@ -112,9 +115,7 @@ func (h *Handler) callPageView(d callDetail) callPageView {
 		v.Tags = append(v.Tags, visible(t))
 	}
 	v.Disposition = visible(strings.Join(slices.DeleteFunc([]string{c.Disposition.Value, c.Disposition.SubValue}, func(s string) bool { return s == "" }), " › "))
-	for _, l := range d.lanes {
-		v.Lanes = append(v.Lanes, laneCardOf(l))
-	}
+	v.Lanes = laneCards(d.lanes, v.Loc)
 	for _, f := range d.followUps {
 		v.FollowUps = append(v.FollowUps, h.followUpRow(f))
 	}
@@ -127,6 +128,16 @@ func (h *Handler) callPageView(d callDetail) callPageView {
 	v.Details = callDetails(c)
 	v.Timeline = h.timeline(d)
 	return v
+}
+
+func laneCards(lanes []explained, loc *time.Location) []laneCard {
+	var cards []laneCard
+	for i, l := range lanes {
+		card := laneCardOf(l)
+		card.N, card.Loc = i, loc
+		cards = append(cards, card)
+	}
+	return cards
 }
 
 func laneCardOf(l explained) laneCard {
