@@ -12,8 +12,8 @@ const modelActivity = "mail.activity"
 // quiet keeps Odoo from mailing the assignee of an activity, for which callsync's user would need an e-mail address.
 var quiet = map[string]any{"mail_activity_quick_update": true}
 
-// WriteTask implements connectors.TaskWriter: an activity in the chatter of the contact or lead, of the type To-Do unless
-// the mapping says another, such as Call for callbacks.
+// WriteTask implements connectors.TaskWriter: an activity in the chatter of the contact or lead, of the type Call, for what
+// follows a call is to call back, unless the mapping says another.
 func (s *session) WriteTask(ctx context.Context, w connectors.RecordWrite) (connectors.Written, error) {
 	v, warnings, err := s.mapped(ctx, modelActivity, w.Fields)
 	if err != nil {
@@ -36,7 +36,7 @@ func (s *session) WriteTask(ctx context.Context, w connectors.RecordWrite) (conn
 	}
 	required(v, "date_deadline", "user_id", "activity_type_id")
 	if v["activity_type_id"] == nil {
-		v["activity_type_id"] = activityToDo
+		v["activity_type_id"] = activityCall
 	}
 	if v["date_deadline"] == nil {
 		v["date_deadline"] = s.now().UTC().Format(dateLayout)
@@ -70,7 +70,7 @@ func (s *session) CompleteTask(ctx context.Context, id string) error {
 	return s.call(ctx, request{model: modelActivity, method: "action_feedback", ids: []int64{n}, args: []arg{{"feedback", false}}}, nil)
 }
 
-// TaskOpen tells whether an activity is still to be done; see CompleteTask.
+// TaskOpen implements connectors.TaskReader; see CompleteTask.
 func (s *session) TaskOpen(ctx context.Context, id string) (bool, error) {
 	n, err := recordID(id)
 	if err != nil {

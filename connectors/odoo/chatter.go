@@ -13,7 +13,6 @@ import (
 const (
 	subtypeNote  xmlID = "mail.mt_note"
 	activityCall xmlID = "mail.mail_activity_data_call"
-	activityToDo xmlID = "mail.mail_activity_data_todo"
 )
 
 // messageID is the key of a note once more, in a field that every user may search.

@@ -190,6 +190,25 @@ func TestTasks(t *testing.T) {
 	}
 }
 
+// TestDeletedActivityType goes without Odoo's own type Call where an admin has deleted it.
+func TestDeletedActivityType(t *testing.T) {
+	t.Parallel()
+	f := odoofake.New(options())
+	for id, r := range f.Records("mail.activity.type") {
+		if r["name"] == "Call" {
+			f.Delete("mail.activity.type", id)
+		}
+	}
+	session := connect(t, f, nil)
+	_, err := session.WriteCall(t.Context(), write("k", "", "x", noon))
+	require.NoError(t, err)
+	_, err = session.(connectors.TaskWriter).WriteTask(t.Context(), connectors.RecordWrite{Key: "k", Fields: map[string]any{"summary": "x"}})
+	require.NoError(t, err)
+	_, r, ok := f.ByKey("mail.message", "call_k")
+	require.True(t, ok)
+	require.Equal(t, false, r["mail_activity_type_id"])
+}
+
 // TestForms become leads, notes on the lead that a sender is, or notes without the CRM app.
 func TestForms(t *testing.T) {
 	t.Parallel()

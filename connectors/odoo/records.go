@@ -199,6 +199,12 @@ func (s *session) load(ctx context.Context, model, name string, v values, more m
 		return 0, err
 	}
 	ids, err := s.loadRows(ctx, model, append([]string{"id"}, columns...), [][]any{append([]any{Module + "." + name}, cells...)}, more)
+	if e, ok := errors.AsType[*connectors.Error](err); ok && e.Class == connectors.Invalid && v[e.Field] == activityCall {
+		// Somebody has deleted Odoo's own type of activity: what is of no type is better than nothing.
+		v = maps.Clone(v)
+		delete(v, e.Field)
+		return s.load(ctx, model, name, v, more)
+	}
 	if err != nil {
 		return 0, err
 	}
