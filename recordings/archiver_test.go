@@ -371,7 +371,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 	<-done
 	require.Empty(t, r.claim(), "its lease is not over")
 	close(f.pause)
-	f.pause = nil
+	r.host.put("/a.wav", &file{data: data})
 	r.exec(`update recordings set lease_until = now() - interval '1 second', next_at = now()`)
 	r.try()
 	got := r.one(c)
@@ -479,6 +479,24 @@ func TestKeyedSources(t *testing.T) {
 	require.Equal(t, call.RecordingArchived, got.State, got.Detail)
 	require.Equal(t, data, r.content(got.BlobKey))
 	require.Equal(t, []string{`Token token="hunter2"`, "", ""}, r.host.keys, "the key goes to the API alone")
+}
+
+// A key that proves who asks is for the recording's host, and not for where that leads.
+func TestKeysStayAtHome(t *testing.T) {
+	t.Parallel()
+	storage := newHost(t)
+	r := newRig(t, func(s *records.Source) {
+		s.Secrets = map[string]string{"recording_authorization": "Bearer hunter2"}
+		s.Recordings.Hosts = append(s.Recordings.Hosts, storage.name())
+	})
+	data := wav(5000)
+	c := r.sound(r.host.put("/a.wav", &file{key: "Bearer hunter2", redirect: storage.put("/b.wav", &file{data: data})}))
+	r.try()
+	got := r.one(c)
+	require.Equal(t, call.RecordingArchived, got.State, got.Detail)
+	require.Equal(t, data, r.content(got.BlobKey))
+	require.Equal(t, []string{"Bearer hunter2"}, r.host.keys)
+	require.Equal(t, []string{""}, storage.keys)
 }
 
 func TestRetention(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,15 +22,15 @@ import (
 type links struct {
 	*Links
 	http   *httptest.Server
-	signed string
-	skip   time.Duration
+	signed atomic.Value
+	skip   atomic.Int64
 }
 
 func (r *rig) links() *links {
 	l := &links{}
 	l.Links = &Links{Store: r.db, Blobs: r.Blobs, Fetcher: r.Fetcher, Sealer: r.keys, Metrics: NewMetrics(nil), Log: slog.New(slog.DiscardHandler),
-		SignedIn: func(*http.Request) (string, bool) { return l.signed, l.signed != "" },
-		Now:      func() time.Time { return time.Now().Add(l.skip) }}
+		SignedIn: func(*http.Request) (string, bool) { ws, ok := l.signed.Load().(string); return ws, ok },
+		Now:      func() time.Time { return time.Now().Add(time.Duration(l.skip.Load())) }}
 	l.http = httptest.NewServer(l.Handler())
 	r.t.Cleanup(l.http.Close)
 	l.PublicURL = l.http.URL
@@ -90,12 +91,12 @@ func TestLinkOfACopy(t *testing.T) {
 	require.Equal(t, http.StatusRequestedRangeNotSatisfiable, resp.StatusCode)
 
 	// The short-lived link dies by itself; the permanent one makes another.
-	l.skip = shortLife + time.Minute
+	l.skip.Store(int64(shortLife + time.Minute))
 	resp, _ = ask(t, "GET", short, "")
 	require.Equal(t, http.StatusForbidden, resp.StatusCode)
 	resp, _ = ask(t, "GET", link, "")
 	require.Equal(t, http.StatusFound, resp.StatusCode)
-	l.skip = 0
+	l.skip.Store(0)
 
 	// A link that is withdrawn takes the short-lived ones with it.
 	require.NoError(t, r.db.RevokeRecording(t.Context(), r.ws, c.ID, k.ID, "Ada", true))
@@ -211,10 +212,10 @@ func TestLinkNeedsASignIn(t *testing.T) {
 	resp, _ := ask(t, "GET", link, "")
 	require.Equal(t, http.StatusSeeOther, resp.StatusCode)
 	require.Equal(t, "/login?next="+url.QueryEscape(Path+r.one(c).Token), resp.Header.Get("Location"))
-	l.signed = newID()
+	l.signed.Store(newID())
 	resp, _ = ask(t, "GET", link, "")
 	require.Equal(t, http.StatusNotFound, resp.StatusCode, "signed in elsewhere")
-	l.signed = r.ws
+	l.signed.Store(r.ws)
 	resp, _ = ask(t, "GET", link, "")
 	require.Equal(t, http.StatusFound, resp.StatusCode)
 }
