@@ -128,7 +128,7 @@ func drawDocument(t *rapid.T, label string) Document {
 		r := Row{Target: target, Note: text.Draw(t, "row note"), When: rapid.SampledFrom([]string{"", "talk_seconds > 3", `status == "missed"`}).Draw(t, "when"),
 			Type:  rapid.SampledFrom([]Type{"", Text, HTML, Number, Bool, DateTime, Picklist, Multi}).Draw(t, "type"),
 			Empty: rapid.SampledFrom([]Empty{"", SkipEmpty, ClearEmpty}).Draw(t, "empty"),
-			Mode:  rapid.SampledFrom([]Mode{"", Overwrite, FillIfEmpty, NeverWrite}).Draw(t, "mode")}
+			Mode:  rapid.SampledFrom([]Mode{"", Overwrite, Always, FillIfEmpty, NeverWrite}).Draw(t, "mode")}
 		if r.Type == "" || r.Type == Text || r.Type == HTML {
 			r.MaxLength = rapid.IntRange(0, 50).Draw(t, "max length")
 		}

@@ -90,6 +90,8 @@ func valueFunctions() []function {
 			func(_ *run, a []any) (any, error) { return asNumber(a[0]) }, false},
 		{"round", "(number, digits?)", "the number rounded, half away from zero; digits after the point, 0 if not given",
 			[]any{new(func(float64) float64), new(func(float64, int) float64), new(func(int) float64), new(func(int, int) float64)}, round, false},
+		{"lookup", "(key, table, default?)", "the value that a group such as {inbound: \"In\"} has for a key, without regard to case and space around it; else the default",
+			[]any{new(func(any, any) any), new(func(any, any, any) any)}, lookUp, true},
 		{"label", "(text)", "a word of the phone system for people: no_answer becomes No answer", []any{new(func(string) string)},
 			onText(func(s string) any {
 				s = strings.TrimSpace(strings.NewReplacer("_", " ", "-", " ").Replace(s))
@@ -132,6 +134,7 @@ func listFunctions() []function {
 		{"pairs", "(group)", "each name of a group with its value, as name: value, in the order of the names; empty ones left out", []any{new(func(any) []any)}, pairs, false},
 		{"first", "(list)", "the first item", []any{new(func([]any) any)}, at(0), false},
 		{"last", "(list)", "the last item", []any{new(func([]any) any)}, at(-1), false},
+		{"sum", "(list)", "the numbers of a list together, absent ones left out; nothing if there are none", []any{new(func([]any) float64)}, sum, false},
 		{"unique", "(list)", "each value once", []any{new(func([]any) []any)}, unique, false},
 		{"len", "(list or text)", "how many items or characters; 0 for an absent one", []any{new(func(any) int)}, length, true},
 	}
@@ -203,6 +206,61 @@ func coalesce(_ *run, a []any) (any, error) {
 		}
 	}
 	return nil, nil
+}
+
+// lookUp reads a table that is written into the expression, as look-ups of rows read theirs.
+func lookUp(r *run, a []any) (any, error) {
+	table, ok := a[1].(map[string]any)
+	if !ok {
+		return nil, valueError("lookup takes a key and a group of names and values.")
+	}
+	var otherwise any
+	if len(a) > 2 {
+		otherwise = a[2]
+	}
+	key, ok, err := asText(a[0])
+	if err != nil || !ok || empty(key) {
+		return otherwise, err
+	}
+	if v, ok := table[key]; ok {
+		return v, nil
+	}
+	want := foldKey(key)
+	for _, name := range sortedKeys(table) {
+		if err := r.charge(len(name)); err != nil {
+			return nil, err
+		}
+		if foldKey(name) == want {
+			return table[name], nil
+		}
+	}
+	return otherwise, nil
+}
+
+func sum(r *run, a []any) (any, error) {
+	list, err := items(a[0])
+	if err != nil {
+		return nil, err
+	}
+	if err := r.chargeList(list, 0); err != nil {
+		return nil, err
+	}
+	total, any := 0.0, false
+	for _, item := range list {
+		v := normal(item)
+		if v == nil {
+			continue
+		}
+		f, ok := asFloat(v)
+		if !ok {
+			return nil, valueError("sum takes a list of numbers.")
+		}
+		total, any = total+f, true
+	}
+	if !any || math.IsInf(total, 0) || math.IsNaN(total) {
+		return nil, nil
+	}
+	return total, nil
 }
 
 func round(_ *run, a []any) (any, error) {

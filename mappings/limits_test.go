@@ -39,6 +39,12 @@ func TestRunawayExpressionsAreStopped(t *testing.T) {
 		`replace(note, "<", note)`,
 		`lines(map(agents, note))`,
 		`map(tags, phone_national("+14155550101"))`,
+		`join(map(tags, replace(note[0:20000], "n", note[0:20000])))`,
+		`let a = map(tags, note[0:9000]); let b = join(a); b + b + b`,
+		`join(map(tags, lookup(transcription.text, {a: 1, b: 2})))`,
+		`filter(agents, pairs({a: note, b: note}) == nil)`,
+		`map(tags, split(note, "<"))`,
+		`map(tags, note[0:500000] matches "(x+x+)+y$")`,
 	} {
 		start := time.Now()
 		_, err := evaluate(t, source, in)
