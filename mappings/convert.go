@@ -95,7 +95,11 @@ func asHTML(v any) (string, bool, error) {
 	if err != nil || !ok {
 		return "", false, err
 	}
-	return lineBreaks.Replace(html.EscapeString(clean(s))), true, nil
+	s = html.EscapeString(clean(s))
+	if strings.ContainsAny(s, "\r\n") {
+		s = lineBreaks.Replace(s)
+	}
+	return s, true, nil
 }
 
 // empty tells whether v is nothing to write.

@@ -79,6 +79,8 @@ func buildFunctions() []function {
 	return slices.Concat(valueFunctions(), textFunctions(), listFunctions(), phoneFunctions(), timeFunctions())
 }
 
+var wordBreaks = strings.NewReplacer("_", " ", "-", " ")
+
 func valueFunctions() []function {
 	return []function{
 		{"coalesce", "(value, ...)", "the first value that is not empty", []any{new(func(...any) any)}, coalesce, true},
@@ -94,7 +96,7 @@ func valueFunctions() []function {
 			[]any{new(func(any, any) any), new(func(any, any, any) any)}, lookUp, true},
 		{"label", "(text)", "a word of the phone system for people: no_answer becomes No answer", []any{new(func(string) string)},
 			onText(func(s string) any {
-				s = strings.TrimSpace(strings.NewReplacer("_", " ", "-", " ").Replace(s))
+				s = strings.TrimSpace(wordBreaks.Replace(s))
 				c, n := utf8.DecodeRuneInString(s)
 				return string(unicode.ToUpper(c)) + s[n:]
 			}), false},

@@ -110,17 +110,23 @@ func durationText(s int) string {
 	if s < 0 {
 		return "-" + durationText(-s)
 	}
-	var parts []string
+	out := make([]byte, 0, 24)
+	add := func(n int, unit string) {
+		if len(out) > 0 {
+			out = append(out, ' ')
+		}
+		out = append(strconv.AppendInt(out, int64(n), 10), unit...)
+	}
 	if h := s / 3600; h > 0 {
-		parts = append(parts, fmt.Sprintf("%d h", h))
+		add(h, " h")
 	}
 	if m := s % 3600 / 60; m > 0 {
-		parts = append(parts, fmt.Sprintf("%d min", m))
+		add(m, " min")
 	}
-	if sec := s % 60; sec > 0 || len(parts) == 0 {
-		parts = append(parts, fmt.Sprintf("%d s", sec))
+	if sec := s % 60; sec > 0 || len(out) == 0 {
+		add(sec, " s")
 	}
-	return strings.Join(parts, " ")
+	return string(out)
 }
 
 func hms(s int) string {
