@@ -64,6 +64,14 @@ func testRecords(t *testing.T, target Target) {
 			if hooks.Linked != nil {
 				require.Equal(t, links, hooks.Linked("r-1"))
 			}
+			if object == connectors.ObjectTask || object == connectors.ObjectTicket {
+				// What follows from a call names it, too; a CRM that cannot tie the two makes the record all the same.
+				called, err := session.WriteCall(t.Context(), target.Write("r-call", "", "x", noon))
+				require.NoError(t, err)
+				_, err = write(t.Context(), make("r-called", "", "x", append(slices.Clone(links), connectors.Ref{Object: connectors.ObjectCall, ID: called.RemoteID})))
+				require.NoError(t, err)
+				require.Equal(t, 1, hooks.Count("r-called"))
+			}
 			updates(t, target, write, hooks, make, out.RemoteID)
 			tiesLater(t, target, session, crm, object)
 			finds(t, target, session, object, out.RemoteID)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -52,8 +53,9 @@ func taskBody(w connectors.RecordWrite) (body map[string]any, linked []connector
 	}
 	delete(fields, "due_date")
 	delete(fields, "owner_id")
-	// What is left are fields of activities as a call has them.
-	p, err := planCall(connectors.CallWrite{Key: w.Key, Fields: fields, Links: w.Links})
+	// What is left are fields of activities as a call has them. An activity cannot be tied to the activity of a call.
+	links := slices.DeleteFunc(slices.Clone(w.Links), func(l connectors.Ref) bool { return l.Object == connectors.ObjectCall })
+	p, err := planCall(connectors.CallWrite{Key: w.Key, Fields: fields, Links: links})
 	if err != nil {
 		return nil, nil, nil, err
 	}
