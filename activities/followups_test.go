@@ -559,3 +559,40 @@ func TestShadowModeShowsWhatActionsWouldMake(t *testing.T) {
 	require.Len(t, got[0].Shadow.Actions, 1)
 	require.Equal(t, "Call back Ada", got[0].Shadow.Actions[0].Subject)
 }
+
+// Temporal's store is lost: what the rows say is due is asked for again, once its time has come.
+func TestFollowUpsAreClaimedByWhatTheRowsSay(t *testing.T) {
+	t.Parallel()
+	w := newTaskWorld(t, connectors.KeyedUpsert, missedActions)
+	w.missed("+14155550101", time.Minute)
+	id := w.only().ID
+	claim := func() []records.PendingFollowUp {
+		all, err := w.db.ClaimFollowUps(t.Context(), 10, 10, time.Minute)
+		require.NoError(t, err)
+		return all
+	}
+	first := claim()
+	require.Len(t, first, 1)
+	require.Equal(t, id, first[0].ID)
+	require.Empty(t, claim(), "it is claimed")
+	require.NoError(t, w.db.FinishFollowUpSignals(t.Context(), first))
+	require.Empty(t, claim(), "the workflow knows")
+	w.run(id)
+	require.Empty(t, claim(), "nothing is due before its clock strikes")
+
+	w.exec(`update follow_ups set check_at = now() - interval '1 second'`)
+	require.Len(t, claim(), 1, "nobody has come when it struck")
+	require.NoError(t, w.db.ReleaseFollowUps(t.Context(), []string{id}, 0))
+	require.Len(t, claim(), 1, "given back")
+	require.NoError(t, w.db.FinishFollowUpSignals(t.Context(), first))
+
+	back := outbound("+14155550101")
+	w.place(&back, 0)
+	require.Equal(t, 1, w.tell(back))
+	require.Len(t, claim(), 1, "the workflow does not know that it was closed")
+	w.run(id)
+	w.exec(`update follow_ups set signalled_revision = revision, signal_lease = '-infinity'`)
+	var check *time.Time
+	require.NoError(t, w.sql.QueryRow(t.Context(), `select check_at from follow_ups`).Scan(&check))
+	require.Nil(t, check, "nothing is left to look after")
+}
