@@ -44,7 +44,7 @@ func TestLint(t *testing.T) {
 		out    string
 	}{
 		"good":         {[]string{good}, 0, good + ": not checked: the fields of a CRM\n"},
-		"bad":          {[]string{bad}, exitFindings, bad + ":4:10: error: row 1 (subject), value.expr: There is no field nmae here. Did you mean name? [language]\n"},
+		"bad":          {[]string{bad}, exitFindings, bad + ":5:10: error: row 1 (subject), value.expr: There is no field nmae here. Did you mean name? [language]\n"},
 		"with schema":  {[]string{"--schema", schema, good}, 0, ""},
 		"near":         {[]string{near, "--schema", schema}, exitFindings, near + ":4: error: row 1 (subjct), target: The CRM has no field subjct in call. Did you mean subject? [unknown_field]\n"},
 		"live":         {[]string{near, "--connection", "c-1", "--url", api.URL, "--token", "secret"}, exitFindings, near + ":4: error: row 1 (subjct)"},
@@ -84,7 +84,7 @@ func TestLint(t *testing.T) {
 	require.NoError(t, json.Unmarshal(out.Bytes(), &got))
 	require.Len(t, got, 1)
 	require.False(t, got[0].OK)
-	require.Equal(t, 4, got[0].Findings[0].Line)
+	require.Equal(t, 5, got[0].Findings[0].Line)
 	require.EqualValues(t, "too_long", got[0].Findings[0].Code)
 }
 
