@@ -122,6 +122,35 @@ func TestASaleWhoseAnswerIsLost(t *testing.T) {
 	require.Len(t, w.crm.deals, 1)
 }
 
+// The worker is killed right after the deal was changed: only what was committed before knows which one it was.
+func TestASaleWhoseWorkerIsKilled(t *testing.T) {
+	t.Parallel()
+	w := newTaskWorld(t, connectors.KeyedUpsert, tagActions)
+	w.crm.deals = []connectors.Deal{deal("d1", ""), deal("d2", "")}
+	c := inbound("+14155550101", call.Answered)
+	c.Tags = []string{"sale"}
+	w.place(&c, time.Minute)
+	require.Equal(t, activities.Done, w.settle(c).Outcome)
+	healthy := w.delivery.Store
+	d := &dying{Store: healthy, left: 1000}
+	w.delivery.Store = d
+	w.crm.fault = func(what, when string) error {
+		if what == "deal" && when == "committed" {
+			d.left = 0
+			return &connectors.Error{Class: connectors.Unavailable, Public: "killed"}
+		}
+		return nil
+	}
+	_, err := w.delivery.FollowUp(t.Context(), activities.FollowUpInput{WorkspaceID: w.ws, FollowUpID: w.only().ID})
+	require.Error(t, err)
+	w.delivery.Store, w.crm.fault = healthy, nil
+	w.exec(`update deliveries set lease_until = '-infinity'`)
+	w.run(w.only().ID)
+	require.Len(t, w.crm.touched, 2)
+	require.Equal(t, w.crm.touched[0], w.crm.touched[1])
+	require.Len(t, w.crm.deals, 1)
+}
+
 // Whenever the worker is killed, between any two statements and requests, and then once more: one task, and it is closed.
 func TestAFollowUpWhoseWorkerIsKilledAnywhere(t *testing.T) {
 	t.Parallel()
