@@ -1,1 +1,0 @@
--- mapping_previews: filled before release.
