@@ -42,6 +42,8 @@ type Archiver struct {
 	Store   Store
 	Blobs   blobstore.Store
 	Fetcher *Fetcher
+	// Withheld says why a recording must not be copied; empty where it may.
+	Withheld func(ctx context.Context, workspaceID, sourceID, callID string) (why string, err error)
 	// MaxBytes bounds a recording; zero means DefaultMaxBytes.
 	MaxBytes int64
 	// Concurrency is how many are copied at once; zero means 4. Each takes the memory of one part of the archive.
@@ -177,6 +179,13 @@ func (a *Archiver) guarded(ctx context.Context, j records.RecordingJob) (r recor
 	}
 	if j.Gone {
 		return r, faultOf(records.RecordingGone, false, "The phone system has taken the recording back.", nil)
+	}
+	why, err := a.Withheld(ctx, j.WorkspaceID, j.SourceID, j.CallID)
+	if err != nil {
+		return r, faultOf(records.RecordingWithheld, true, "The rules of the source cannot be asked whether this recording may be kept.", err)
+	}
+	if why != "" {
+		return r, faultOf(records.RecordingWithheld, false, why, nil)
 	}
 	t, fault := a.Fetcher.target(source, j)
 	if fault != nil {

@@ -20,6 +20,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	"github.com/callsync/callsync/activities"
 	"github.com/callsync/callsync/call"
 	"github.com/callsync/callsync/internal/blobstore"
 	"github.com/callsync/callsync/internal/pgtest"
@@ -69,7 +70,7 @@ func newRig(t *testing.T, options ...func(*records.Source)) *rig {
 	require.NoError(t, db.CreateSource(t.Context(), r.source))
 	blobs, err := blobstore.Open("file://" + r.dir)
 	require.NoError(t, err)
-	r.Archiver = &Archiver{Store: db, Blobs: blobs, Metrics: NewMetrics(nil), Log: slog.New(slog.DiscardHandler),
+	r.Archiver = &Archiver{Store: db, Blobs: blobs, Withheld: (&activities.Consent{Store: db}).WithholdsRecording, Metrics: NewMetrics(nil), Log: slog.New(slog.DiscardHandler),
 		Fetcher: &Fetcher{Providers: telephony.NewRegistry(generic.New(), callrail.New()), Transport: NewTransport(true)}}
 	return r
 }
@@ -159,6 +160,40 @@ func TestArchive(t *testing.T) {
 	r.try()
 	require.Equal(t, 1, r.host.requests("/a.wav"), "once is enough")
 	require.NotContains(t, got.BlobKey, "CAL1")
+}
+
+// What somebody did not want to be kept is not copied, whatever the source keeps otherwise.
+func TestARuleWithholdsRecordings(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	kept, refused := r.sound(r.host.put("/kept.wav", &file{data: wav(1000)})), r.sound(r.host.put("/refused.wav", &file{data: wav(1000)}))
+	r.exec(`update calls set state = state || '{"tags": ["Do not record"]}' where id = $1`, refused.ID)
+	put := func(document string) {
+		now, err := r.db.Rules(t.Context(), r.ws, records.RulesOfSource, r.source.ID)
+		require.NoError(t, err)
+		now.Document = document
+		_, err = r.db.PutRules(t.Context(), r.ws, now)
+		require.NoError(t, err)
+	}
+	put("rules:\n  - name: Recording refused\n    when: {field: tags, operator: one_of, value: [do not record]}\n    action: sync_without_recording\n")
+	r.try()
+	require.Equal(t, call.RecordingArchived, r.one(kept).State)
+	got := r.one(refused)
+	require.Equal(t, call.RecordingFailed, got.State)
+	require.Equal(t, records.RecordingWithheld, got.Class)
+	require.Contains(t, got.Reason, "Recording refused")
+	require.Zero(t, r.host.requests("/refused.wav"))
+
+	// Rules that nobody can ask keep it out as well, until they can be asked.
+	third := r.sound(r.host.put("/third.wav", &file{data: wav(1000)}))
+	r.exec(`update rules set document = 'rules: {broken' where owner_id = $1`, r.source.ID)
+	r.try()
+	require.Equal(t, call.RecordingAvailable, r.one(third).State)
+	require.Zero(t, r.host.requests("/third.wav"))
+	put("rules: []\n")
+	r.exec(`update recordings set next_at = now() where call_id = $1`, third.ID)
+	r.try()
+	require.Equal(t, call.RecordingArchived, r.one(third).State)
 }
 
 // Whatever goes wrong at the phone system, the recording's state says what it means for people.
@@ -359,7 +394,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 	jobs := r.claim()
 	require.Len(t, jobs, 1)
 	ctx, kill := context.WithCancel(t.Context())
-	dead := &Archiver{Store: dying{r.db}, Blobs: r.Blobs, Fetcher: r.Fetcher, Metrics: r.Metrics, Log: r.Log}
+	dead := &Archiver{Store: dying{r.db}, Blobs: r.Blobs, Withheld: r.Withheld, Fetcher: r.Fetcher, Metrics: r.Metrics, Log: r.Log}
 	done := make(chan struct{})
 	go func() { defer close(done); dead.Attempt(ctx, jobs[0]) }()
 	<-f.reached
@@ -508,7 +543,7 @@ func TestRetention(t *testing.T) {
 	require.NoError(t, r.Sweep(t.Context()))
 	require.Equal(t, call.RecordingArchived, r.one(c).State)
 	r.exec(`update recordings set archived_at = now() - interval '31 days'`)
-	broken := &Archiver{Store: r.db, Blobs: away{r.Blobs}, Metrics: r.Metrics, Log: r.Log}
+	broken := &Archiver{Store: r.db, Blobs: away{r.Blobs}, Withheld: r.Withheld, Metrics: r.Metrics, Log: r.Log}
 	require.NoError(t, broken.Sweep(t.Context()), "files are left alone for some minutes")
 	got := r.one(c)
 	require.Equal(t, call.RecordingUnavailable, got.State)

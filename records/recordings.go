@@ -96,6 +96,8 @@ const (
 	RecordingArchiveAway = "archive"
 	// RecordingExpired: the copy was deleted as it was configured.
 	RecordingExpired = "expired"
+	// RecordingWithheld: a rule of its source keeps recordings of such calls out.
+	RecordingWithheld = "withheld"
 	// RecordingNoAddress: the phone system did not say where it is.
 	RecordingNoAddress = "no_address"
 )

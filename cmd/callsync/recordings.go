@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/callsync/callsync/activities"
 	"github.com/callsync/callsync/internal/blobstore"
 	"github.com/callsync/callsync/recordings"
 )
@@ -25,8 +26,9 @@ func (p *process) recordingFetcher() *recordings.Fetcher {
 
 // archiver copies recordings into the archive.
 func (p *process) archiver(files blobstore.Store) *recordings.Archiver {
+	consent := &activities.Consent{Store: p.db}
 	return &recordings.Archiver{
-		Store: p.db, Blobs: files, Fetcher: p.recordingFetcher(), MaxBytes: p.cfg.Archive.MaxBytes, Concurrency: p.cfg.Archive.Concurrency,
+		Store: p.db, Blobs: files, Withheld: consent.WithholdsRecording, Fetcher: p.recordingFetcher(), MaxBytes: p.cfg.Archive.MaxBytes, Concurrency: p.cfg.Archive.Concurrency,
 		Metrics: p.recordingMetrics(), Log: p.log,
 	}
 }
