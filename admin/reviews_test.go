@@ -205,8 +205,9 @@ func TestBrowserReviewsAndOwners(t *testing.T) {
 	b.run(chromedp.Click(chromedp.Search(`//a[text()="Answer"]`)), chromedp.WaitVisible(chromedp.CSS("section.crm")))
 	b.run(chromedp.Click(chromedp.CSS(`section[aria-label="+1 415-555-0101"] button[value="contact:102"]`)), chromedp.WaitVisible(chromedp.CSS(".flash")))
 	require.Len(t, f.actions.syncs(), 2)
-	b.run(chromedp.Click(chromedp.CSS(`section[aria-label="+44 20 7946 0018"] button[value="contact:create"]`)), chromedp.WaitVisible(chromedp.CSS(".flash")))
-	require.Equal(t, 1, js[int](b, "document.querySelectorAll('section.crm').length"))
+	b.run(chromedp.Click(chromedp.CSS(`section[aria-label="+44 20 7946 0018"] button[value="contact:create"]`)))
+	// The page before had something to say as well.
+	b.until("document.querySelectorAll('section.crm').length === 1")
 	b.open("/reviews?show=resolved")
 	b.picture("reviews-answered", true)
 	b.open("/reviews?show=choices")
