@@ -21,6 +21,7 @@ func can[T any](s Session) bool {
 func AllCapabilities() []Capability {
 	return []Capability{
 		{"contact_match", "Finds contacts by phone number", can[ContactMatcher]},
+		{"email_match", "Finds contacts by e-mail", can[EmailMatcher]},
 		{"contact_create", "Creates contacts", can[ContactCreator]},
 		{"link", "Ties calls to contacts", can[Linker]},
 		{"owner", "Finds the owner by e-mail", can[OwnerResolver]},
@@ -40,6 +41,7 @@ func AllCapabilities() []Capability {
 		{"deal", "Changes open deals", can[DealToucher]},
 		{"message", "Logs text messages", can[MessageLogger]},
 		{"form", "Logs form submissions", can[FormWriter]},
+		{"record_link", "Ties messages and forms to contacts that appear later", can[RecordLinker]},
 		{"record_look_up", "Finds our other records by key", can[RecordFinder]},
 		{"batch", "Writes many calls in one request", can[BatchWriter]},
 	}
