@@ -240,7 +240,7 @@ func (s *Stack) startTemporal(ctx context.Context, path string) error {
 		}
 		s.TemporalAddress = net.JoinHostPort("127.0.0.1", fmt.Sprint(port))
 		s.temporal = s.program("temporal", path, "-port", fmt.Sprint(port), "-namespace", temporalNamespace, "-database", database)
-		s.temporal.env = append(os.Environ(), "DATABASE_URL="+s.DatabaseURL)
+		s.temporal.env = lazily(append(os.Environ(), "DATABASE_URL="+s.DatabaseURL))
 		err = s.temporal.start(ctx)
 		// Another process may take one of its ports between the look and the bind.
 		if err == nil || attempt == 3 || ctx.Err() != nil {
@@ -358,7 +358,16 @@ func (s *Stack) environment(set map[string]string) []string {
 	for name, value := range set {
 		env = append(env, name+"="+value)
 	}
-	return env
+	return lazily(env)
+}
+
+// lazily has the garbage collector wait for more where the environment does not say how long: all of the stack shares two
+// cores or so, little stays in memory and much passes through it.
+func lazily(env []string) []string {
+	if os.Getenv("GOGC") != "" {
+		return env
+	}
+	return append(env, "GOGC=400")
 }
 
 func (s *Stack) program(name, path string, args ...string) *program {
