@@ -23,6 +23,8 @@ func testExercised(t *testing.T, target Target) {
 	require.Equal(t, has, connectors.Capabilities(p.Prototype()), "the prototype and a session differ")
 	hooks := map[string]bool{
 		"contact_match":    crm.AddContact != nil,
+		"email_match":      crm.AddEmailContact != nil,
+		"record_link":      crm.AddContact != nil,
 		"contact_create":   target.Contact != nil && crm.CountContacts != nil,
 		"link":             crm.Linked != nil && crm.AddContact != nil,
 		"owner":            crm.AddOwner != nil,
