@@ -35,23 +35,22 @@ type file struct {
 	size        int64
 	contentType string
 	// absent answers with this status for the first so many requests.
-	absent      int
-	absentFor   int
-	retryAfter  string
-	key         string
-	redirect    string
-	noRange     bool
-	noLength    bool
-	closing     bool // neither length nor chunks: the end of the connection is the end of the file
-	cutAt       int64
-	cuts        int
-	etag        string
-	pause       chan struct{} // waits here in the middle
-	reached     chan struct{}
-	total       int64 // what it lies about its size
-	json        string
-	packed      bool
-	contentLies string
+	absent     int
+	absentFor  int
+	retryAfter string
+	key        string
+	redirect   string
+	noRange    bool
+	noLength   bool
+	closing    bool // neither length nor chunks: the end of the connection is the end of the file
+	cutAt      int64
+	cuts       int
+	etag       string
+	pause      chan struct{} // waits here in the middle
+	reached    chan struct{}
+	total      int64 // what it lies about its size
+	json       string
+	packed     bool
 }
 
 func newHost(t *testing.T) *host {

@@ -1,12 +1,16 @@
 package recordings
 
 import (
-	"errors"
 	"net"
 	"net/url"
 	"slices"
 	"strings"
 )
+
+// sentence is an error for people.
+type sentence string
+
+func (s sentence) Error() string { return string(s) }
 
 // ParseHost reads an entry of an allow-list as an admin writes it: "files.example.com", "files.example.com:8443", or
 // "*.example.com" for every name below. It returns it in lower case; the error is a sentence.
@@ -19,17 +23,17 @@ func ParseHost(s string) (string, error) {
 	rest := strings.TrimPrefix(name, "*.")
 	switch {
 	case rest == "" || len(host) > 253:
-		return "", errors.New("Write the name of a host, such as files.example.com.")
+		return "", sentence("Write the name of a host, such as files.example.com.")
 	case strings.ContainsAny(host, "/@?#") || strings.Contains(host, "://"):
-		return "", errors.New("Write the name of a host alone, without https:// and without a path.")
+		return "", sentence("Write the name of a host alone, without https:// and without a path.")
 	case strings.HasPrefix(name, "*.") && !strings.Contains(rest, "."):
-		return "", errors.New("A star stands for names below a domain such as *.example.com, not for all of a top-level domain.")
+		return "", sentence("A star stands for names below a domain such as *.example.com, not for all of a top-level domain.")
 	case strings.ContainsFunc(rest, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '.' && r != ':' && r != '[' && r != ']'
 	}):
-		return "", errors.New("A host has letters, digits, '-' and '.' only; write names of other scripts in punycode (xn--).")
+		return "", sentence("A host has letters, digits, '-' and '.' only; write names of other scripts in punycode (xn--).")
 	case port != "" && strings.ContainsFunc(port, func(r rune) bool { return r < '0' || r > '9' }):
-		return "", errors.New("The port must be a number.")
+		return "", sentence("The port must be a number.")
 	}
 	return host, nil
 }

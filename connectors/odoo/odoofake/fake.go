@@ -11,7 +11,6 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -490,5 +489,3 @@ func (f *Fake) Calls() map[string]int {
 	defer f.mu.Unlock()
 	return maps.Clone(f.calls)
 }
-
-func idText(id int64) string { return strconv.FormatInt(id, 10) }

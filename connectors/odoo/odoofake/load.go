@@ -128,7 +128,7 @@ func (f *Fake) converted(c call, d field, sub, text string) (any, error) {
 		return slices.Contains([]string{"1", "true", "yes"}, strings.ToLower(text)), nil
 	case "selection":
 		if !slices.Contains(d.selection, text) {
-			return nil, fmt.Errorf("Value '%s' not found in selection field '%s'", text, d.label)
+			return nil, said(fmt.Sprintf("Value '%s' not found in selection field '%s'", text, d.label))
 		}
 	case "datetime":
 		t, err := time.Parse(timeLayout, text)
@@ -162,7 +162,7 @@ func (f *Fake) relation(c call, d field, sub, text string) (any, error) {
 		case ".id":
 			n, ok := parseID(part)
 			if !ok {
-				return nil, fmt.Errorf("Invalid database id '%s' for the field '%s'", part, d.label)
+				return nil, said(fmt.Sprintf("Invalid database id '%s' for the field '%s'", part, d.label))
 			}
 			if r, there := f.state.rows[d.relation][n]; there && visible(f.models[d.relation], r, c.context) {
 				id = n
@@ -176,7 +176,7 @@ func (f *Fake) relation(c call, d field, sub, text string) (any, error) {
 			return nil, errors.New("the fake looks nothing up by name")
 		}
 		if id == 0 {
-			return nil, fmt.Errorf("No matching record found for %s '%s' in field '%s'", kind, part, d.label)
+			return nil, said(fmt.Sprintf("No matching record found for %s '%s' in field '%s'", kind, part, d.label))
 		}
 		ids = append(ids, id)
 	}
@@ -185,3 +185,8 @@ func (f *Fake) relation(c call, d field, sub, text string) (any, error) {
 	}
 	return ids, nil
 }
+
+// said is a message in Odoo's own words.
+type said string
+
+func (s said) Error() string { return string(s) }

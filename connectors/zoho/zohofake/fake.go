@@ -59,7 +59,6 @@ type Fake struct {
 	lag     time.Duration
 	busy    int
 	spent   []time.Time
-	posts   int
 	asked   map[string]int
 	faults  []Fault
 
