@@ -1,14 +1,10 @@
 package hubspot
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
-	"mime/multipart"
 	"net/http"
-	"net/textproto"
 	"net/url"
 	"path"
 	"slices"
@@ -94,45 +90,11 @@ func (s *session) findFile(ctx context.Context, name string) (string, error) {
 // upload streams the recording: the form around it is made beforehand, so that its length is known and nothing is held.
 func (s *session) upload(ctx context.Context, name string, u connectors.RecordingUpload) (string, error) {
 	q := request{method: http.MethodPost, name: "upload of a recording", path: s.api.files()}
-	head, tail, contentType, err := form(name, u.ContentType)
-	if err != nil {
-		return "", &connectors.Error{Class: connectors.Invalid, Public: connectors.Sentence(connectors.Invalid, Label), Err: err}
-	}
-	var opened []io.Closer
-	defer func() {
-		for _, c := range opened {
-			c.Close()
-		}
-	}()
-	var source error
-	body := func() (io.ReadCloser, error) {
-		stream, err := u.Open(ctx)
-		if err != nil {
-			source = err
-			return nil, err
-		}
-		opened = append(opened, stream)
-		return io.NopCloser(io.MultiReader(bytes.NewReader(head), stream, bytes.NewReader(tail))), nil
-	}
-	first, err := body()
-	if err != nil {
-		return "", connectors.NotSent(err)
-	}
-	ctx = connectors.WithRate(ctx, connectors.RateUpload, 1)
-	r, err := http.NewRequestWithContext(ctx, q.method, s.uploads.BaseURL+q.path, first)
-	if err != nil {
-		return "", &connectors.Error{Class: connectors.Invalid, Public: connectors.Sentence(connectors.Invalid, Label), Err: fmt.Errorf("hubspot %s: make the request", q.name)}
-	}
-	// The body can be had again, so that a token which has expired meanwhile costs a refresh and not the attempt.
-	r.GetBody = body
-	r.ContentLength = int64(len(head)) + u.Size + int64(len(tail))
-	r.Header.Set("Content-Type", contentType)
-	r.Header.Set("Accept", "application/json")
-	r.Header.Set("User-Agent", "callsync")
-	resp, err := s.uploads.GetClient().Do(r)
-	if source != nil {
-		return "", connectors.AsError(source)
-	}
+	form := connectors.FileForm{Part: "file", Name: name, Type: u.ContentType, Size: u.Size, Open: u.Open, Fields: []connectors.FormField{
+		{Name: "fileName", Value: name}, {Name: "folderPath", Value: folder},
+		{Name: "options", Value: `{"access":"PRIVATE","overwrite":false,"duplicateValidationStrategy":"RETURN_EXISTING","duplicateValidationScope":"EXACT_FOLDER"}`},
+	}}
+	resp, err := form.Post(connectors.WithRate(ctx, connectors.RateUpload, 1), s.uploads.GetClient(), s.uploads.BaseURL+q.path, Label, nil)
 	if err != nil {
 		return "", noAnswer(q, err)
 	}
@@ -149,33 +111,4 @@ func (s *session) upload(ctx context.Context, name string, u connectors.Recordin
 		return "", unreadable(q, resp.StatusCode)
 	}
 	return f.ID, nil
-}
-
-// form makes what stands before and after the file in a multipart body.
-func form(name, fileType string) (head, tail []byte, contentType string, err error) {
-	var b bytes.Buffer
-	w := multipart.NewWriter(&b)
-	for _, f := range [][2]string{
-		{"fileName", name}, {"folderPath", folder},
-		{"options", `{"access":"PRIVATE","overwrite":false,"duplicateValidationStrategy":"RETURN_EXISTING","duplicateValidationScope":"EXACT_FOLDER"}`},
-	} {
-		if err := w.WriteField(f[0], f[1]); err != nil {
-			return nil, nil, "", err
-		}
-	}
-	h := textproto.MIMEHeader{}
-	h.Set("Content-Disposition", `form-data; name="file"; filename="`+name+`"`)
-	if strings.ContainsAny(fileType, "\r\n") || fileType == "" {
-		fileType = "application/octet-stream"
-	}
-	h.Set("Content-Type", fileType)
-	if _, err := w.CreatePart(h); err != nil {
-		return nil, nil, "", err
-	}
-	head = bytes.Clone(b.Bytes())
-	b.Reset()
-	if err := w.Close(); err != nil {
-		return nil, nil, "", err
-	}
-	return head, b.Bytes(), w.FormDataContentType(), nil
 }

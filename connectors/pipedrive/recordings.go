@@ -1,18 +1,16 @@
 package pipedrive
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
-	"mime/multipart"
+	"maps"
 	"net/http"
-	"net/textproto"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/callsync/callsync/connectors"
@@ -69,45 +67,15 @@ func (s *session) hasFile(ctx context.Context, activity, name string) (bool, err
 
 // upload streams a file as multipart/form-data.
 func (s *session) upload(ctx context.Context, q request, values map[string]string, u connectors.RecordingUpload, name string) error {
-	var head bytes.Buffer
-	form := multipart.NewWriter(&head)
-	for k, v := range values {
-		_ = form.WriteField(k, v)
+	form := connectors.FileForm{Part: "file", Name: fileName(name), Type: contentType(u.ContentType), Size: u.Size, Open: u.Open}
+	for _, k := range slices.Sorted(maps.Keys(values)) {
+		form.Fields = append(form.Fields, connectors.FormField{Name: k, Value: values[k]})
 	}
-	part := textproto.MIMEHeader{}
-	part.Set("Content-Disposition", fmt.Sprintf(`form-data; name="file"; filename="%s"`, fileName(name)))
-	part.Set("Content-Type", contentType(u.ContentType))
-	_, _ = form.CreatePart(part)
-	tail := []byte("\r\n--" + form.Boundary() + "--\r\n")
-
-	open := func() (io.ReadCloser, error) {
-		file, err := u.Open(ctx)
-		if err != nil {
-			return nil, err
-		}
-		return body{io.MultiReader(bytes.NewReader(head.Bytes()), file, bytes.NewReader(tail)), file}, nil
-	}
-	first, err := open()
-	if err != nil {
-		return connectors.NotSent(err)
-	}
-	r, err := http.NewRequestWithContext(q.charged(ctx), q.method, s.base+q.url(s.v1, q.id), first)
-	if err != nil {
-		first.Close()
-		return &connectors.Error{Class: connectors.Invalid, NotSent: true, Public: connectors.Sentence(connectors.Invalid, Label),
-			Err: errors.New("pipedrive " + q.name + ": the address cannot be used")}
-	}
-	r.GetBody = open
-	if u.Size > 0 {
-		r.ContentLength = int64(head.Len()) + u.Size + int64(len(tail))
-	}
-	r.Header.Set("Content-Type", form.FormDataContentType())
-	r.Header.Set("Accept", "application/json")
-	r.Header.Set("User-Agent", "callsync")
+	header := http.Header{}
 	if s.token != "" {
-		r.Header.Set("x-api-token", s.token)
+		header.Set("x-api-token", s.token)
 	}
-	resp, err := s.uploads.Do(r)
+	resp, err := form.Post(q.charged(ctx), s.uploads, s.base+q.url(s.v1, q.id), Label, header)
 	if err != nil {
 		return noAnswer(q, err)
 	}
@@ -119,13 +87,6 @@ func (s *session) upload(ctx context.Context, q request, values map[string]strin
 	_, err = s.read(q, resp.StatusCode, resp.Header, answer, nil)
 	return err
 }
-
-type body struct {
-	io.Reader
-	file io.Closer
-}
-
-func (b body) Close() error { return b.file.Close() }
 
 // fileName keeps what cannot break a header out of a name.
 func fileName(s string) string {

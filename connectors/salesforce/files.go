@@ -1,7 +1,6 @@
 package salesforce
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -9,9 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime/multipart"
 	"net/http"
-	"net/textproto"
 	"path"
 	"strings"
 
@@ -152,45 +149,13 @@ func (s *session) upload(ctx context.Context, f newFile) (string, error) {
 	if err := s.usage.spent(s.now(), s.reserve); err != nil {
 		return "", err
 	}
-	head, tail, contentType, err := form(f)
+	fields, err := json.Marshal(f.fields())
 	if err != nil {
-		return "", &connectors.Error{Class: connectors.Invalid, Public: connectors.Sentence(connectors.Invalid, Label), Err: err}
+		return "", &connectors.Error{Class: connectors.Invalid, NotSent: true, Public: connectors.Sentence(connectors.Invalid, Label), Err: fmt.Errorf("salesforce: encode the fields of a file: %w", err)}
 	}
-	var opened []io.Closer
-	defer func() {
-		for _, c := range opened {
-			c.Close()
-		}
-	}()
-	var source error
-	body := func() (io.ReadCloser, error) {
-		stream, err := f.open(ctx)
-		if err != nil {
-			source = err
-			return nil, err
-		}
-		opened = append(opened, stream)
-		return io.NopCloser(io.MultiReader(bytes.NewReader(head), stream, bytes.NewReader(tail))), nil
-	}
-	first, err := body()
-	if err != nil {
-		return "", connectors.NotSent(err)
-	}
-	ctx = connectors.WithRate(ctx, connectors.RateUpload, 1)
-	r, err := http.NewRequestWithContext(ctx, q.method, s.uploads.BaseURL+q.path, first)
-	if err != nil {
-		return "", &connectors.Error{Class: connectors.Invalid, Public: connectors.Sentence(connectors.Invalid, Label), Err: fmt.Errorf("salesforce %s: make the request", q.name)}
-	}
-	// The body can be had again, so that a session which has ended meanwhile costs a refresh and not the attempt.
-	r.GetBody = body
-	r.ContentLength = int64(len(head)) + f.size + int64(len(tail))
-	r.Header.Set("Content-Type", contentType)
-	r.Header.Set("Accept", "application/json")
-	r.Header.Set("User-Agent", "callsync")
-	resp, err := s.uploads.GetClient().Do(r)
-	if source != nil {
-		return "", connectors.AsError(source)
-	}
+	form := connectors.FileForm{Part: "VersionData", Name: f.name, Type: f.kind, Size: f.size, Open: f.open,
+		Fields: []connectors.FormField{{Name: "entity_content", Type: "application/json", Value: string(fields)}}}
+	resp, err := form.Post(connectors.WithRate(ctx, connectors.RateUpload, 1), s.uploads.GetClient(), s.uploads.BaseURL+q.path, Label, nil)
 	if err != nil {
 		return "", noAnswer(q, err)
 	}
@@ -208,46 +173,4 @@ func (s *session) upload(ctx context.Context, f newFile) (string, error) {
 		return "", unreadable(q, resp.StatusCode)
 	}
 	return out.ID, nil
-}
-
-// form makes what stands before and after the file in a multipart body: first the fields, then the file as VersionData.
-func form(f newFile) (head, tail []byte, contentType string, err error) {
-	text, err := json.Marshal(f.fields())
-	if err != nil {
-		return nil, nil, "", fmt.Errorf("salesforce: encode the fields of a file: %w", err)
-	}
-	var b bytes.Buffer
-	w := multipart.NewWriter(&b)
-	part := func(disposition, kind string, content []byte) error {
-		h := textproto.MIMEHeader{}
-		h.Set("Content-Disposition", disposition)
-		h.Set("Content-Type", kind)
-		p, err := w.CreatePart(h)
-		if err == nil {
-			_, err = p.Write(content)
-		}
-		return err
-	}
-	if err := part(`form-data; name="entity_content"`, "application/json", text); err != nil {
-		return nil, nil, "", err
-	}
-	kind := f.kind
-	if strings.ContainsAny(kind, "\r\n") || kind == "" {
-		kind = "application/octet-stream"
-	}
-	quoted := strings.Map(func(r rune) rune {
-		if r == '"' || r == '\\' || r < ' ' {
-			return '_'
-		}
-		return r
-	}, f.name)
-	if err := part(`form-data; name="VersionData"; filename="`+quoted+`"`, kind, nil); err != nil {
-		return nil, nil, "", err
-	}
-	head = bytes.Clone(b.Bytes())
-	b.Reset()
-	if err := w.Close(); err != nil {
-		return nil, nil, "", err
-	}
-	return head, b.Bytes(), w.FormDataContentType(), nil
 }
