@@ -40,7 +40,9 @@ func TestFileForm(t *testing.T) {
 	for name, size := range map[string]int64{"known": 5, "unknown": 0} {
 		var closed atomic.Int32
 		f := FileForm{Part: "file", Name: "a\"\r\nX-Evil: 1\\.wav", Type: "audio/wav\r\nX-Evil: 1", Size: size, Fields: []FormField{{Name: "a", Type: "application/json", Value: "{}"}},
-			Open: func(context.Context) (io.ReadCloser, error) { return countedFile{strings.NewReader("sound"), &closed}, nil }}
+			Open: func(context.Context) (io.ReadCloser, error) {
+				return countedFile{strings.NewReader("sound"), &closed}, nil
+			}}
 		resp, err := f.Post(t.Context(), server.Client(), server.URL, "CRM", http.Header{"X-Key": {"k"}})
 		require.NoError(t, err, name)
 		text, err := io.ReadAll(resp.Body)
