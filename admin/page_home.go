@@ -54,9 +54,10 @@ type homeStep struct {
 type sourceHealth struct {
 	ID, Name string
 	Calls    int64
-	Trouble  int64
-	Last     time.Time
-	Loc      *time.Location
+	// Unread are requests that were not understood, Refused those that did not carry the source's key.
+	Unread, Refused int64
+	Last            time.Time
+	Loc             *time.Location
 }
 
 // crmHealth is a connection on the home page.
@@ -97,7 +98,7 @@ func (h *Handler) homePage(w http.ResponseWriter, r *http.Request, p principal) 
 	}
 	for _, f := range stats.BySource {
 		if s, ok := k.sources[f.SourceID]; ok {
-			v.Sources = append(v.Sources, sourceHealth{ID: s.ID, Name: s.Name, Calls: f.Calls, Trouble: f.Quarantined, Last: f.LastReceipt, Loc: location(s)})
+			v.Sources = append(v.Sources, sourceHealth{ID: s.ID, Name: s.Name, Calls: f.Calls, Unread: f.Quarantined, Refused: f.Rejected, Last: f.LastReceipt, Loc: location(s)})
 		}
 	}
 	for _, f := range stats.ByConnection {
@@ -112,11 +113,11 @@ func (h *Handler) homePage(w http.ResponseWriter, r *http.Request, p principal) 
 		v.More, v.Holds = len(v.Holds)-homeHolds, v.Holds[:homeHolds]
 	}
 	if stats.Calls == 0 && !v.Slow {
-		any, err := h.Store.CallsPage(r.Context(), p.WorkspaceID, records.CallFilter{Limit: 1})
+		newest, err := h.Store.CallsPage(r.Context(), p.WorkspaceID, records.CallFilter{Limit: 1})
 		if err != nil {
 			return err
 		}
-		if len(any) == 0 {
+		if len(newest) == 0 {
 			v.Steps = firstSteps(k)
 		}
 	}
@@ -160,8 +161,10 @@ func tiles(s records.Stats) []tile {
 	if s.SecondsToCRM.P50 != nil && s.SecondsToCRM.P95 != nil {
 		out = append(out, tile{"End to CRM, median", wait(*s.SecondsToCRM.P50), "95% within " + wait(*s.SecondsToCRM.P95), "", ""})
 	}
-	if bad := s.ByReceipt[records.ReceiptQuarantined] + s.ByReceipt[records.ReceiptRejected]; bad > 0 {
-		out = append(out, tile{"Not understood", count(bad), "requests of phone systems", "trouble", "/receipts?state=" + records.ReceiptQuarantined})
+	for _, bad := range []struct{ state, label string }{{records.ReceiptQuarantined, "Not understood"}, {records.ReceiptRejected, "Refused"}} {
+		if n := s.ByReceipt[bad.state]; n > 0 {
+			out = append(out, tile{bad.label, count(n), "requests of phone systems", "trouble", "/receipts?state=" + bad.state})
+		}
 	}
 	return out
 }

@@ -60,10 +60,10 @@ func (db *DB) flows(ctx context.Context, workspaceID string, from, to time.Time,
 		return err
 	}
 	rows, err = db.pool.Query(ctx, `
-		select s.id, coalesce(c.n, 0), coalesce(q.n, 0), r.received_at
+		select s.id, coalesce(c.n, 0), coalesce(q.quarantined, 0), coalesce(q.rejected, 0), r.received_at
 		from sources s
 		left join (select source_id, count(*) as n from calls where workspace_id = $1 and merged_into is null and listed_at >= $2 and listed_at < $3 group by 1) c on c.source_id = s.id
-		left join (select source_id, count(*) as n from receipt_results where workspace_id = $1 and state in ('quarantined', 'rejected') and receipt_id >= $4::uuid and receipt_id < $5::uuid group by 1) q on q.source_id = s.id
+		left join (select source_id, count(*) filter (where state = 'quarantined') as quarantined, count(*) filter (where state = 'rejected') as rejected from receipt_results where workspace_id = $1 and state in ('quarantined', 'rejected') and receipt_id >= $4::uuid and receipt_id < $5::uuid group by 1) q on q.source_id = s.id
 		left join lateral (select received_at from receipts where workspace_id = $1 and source_id = s.id order by id desc limit 1) r on true
 		where s.workspace_id = $1 and s.deleted_at is null order by s.id`, workspaceID, from, to, firstID(from.Add(-time.Minute)), firstID(to.Add(time.Minute)))
 	if err != nil {
@@ -72,7 +72,7 @@ func (db *DB) flows(ctx context.Context, workspaceID string, from, to time.Time,
 	s.BySource, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (records.SourceFlow, error) {
 		var f records.SourceFlow
 		var last *time.Time
-		err := row.Scan(&f.SourceID, &f.Calls, &f.Quarantined, &last)
+		err := row.Scan(&f.SourceID, &f.Calls, &f.Quarantined, &f.Rejected, &last)
 		f.LastReceipt = orZero(last).UTC()
 		return f, err
 	})

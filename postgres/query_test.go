@@ -404,3 +404,27 @@ func TestFlows(t *testing.T) {
 	require.Empty(t, s.BySource)
 	require.Empty(t, s.ByConnection)
 }
+
+// A refused request is not one that could not be read: each is counted where its list shows it.
+func TestFlowsCountTrouble(t *testing.T) {
+	t.Parallel()
+	f := newQueryFixture(t)
+	now := time.Now().UTC()
+	for state, n := range map[string]int{records.ReceiptQuarantined: 2, records.ReceiptRejected: 1, records.ReceiptApplied: 3} {
+		for range n {
+			require.NoError(t, f.InsertReceipts(t.Context(), []records.Receipt{{ID: newID(), WorkspaceID: f.ws, SourceID: f.source, ReceivedAt: now, Method: "POST", Signature: "ok",
+				Query: []byte{}, Headers: []byte("{}"), Body: []byte("{}"), Result: records.ReceiptResult{State: state}}}))
+		}
+	}
+	s, err := f.Stats(t.Context(), f.ws, now.Add(-time.Hour), now.Add(time.Hour))
+	require.NoError(t, err)
+	for _, one := range s.BySource {
+		if one.SourceID == f.source {
+			require.EqualValues(t, 2, one.Quarantined)
+			require.EqualValues(t, 1, one.Rejected)
+			require.False(t, one.LastReceipt.IsZero())
+			return
+		}
+	}
+	t.Fatal("the source is missing")
+}

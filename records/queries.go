@@ -155,6 +155,7 @@ type SourceFlow struct {
 	SourceID    string    `json:"source_id"`
 	Calls       int64     `json:"calls"`
 	Quarantined int64     `json:"quarantined"`
+	Rejected    int64     `json:"rejected"`
 	LastReceipt time.Time `json:"last_receipt,omitzero"`
 }
 
