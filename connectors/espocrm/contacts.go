@@ -117,7 +117,7 @@ func (s *session) FindContactsByEmail(ctx context.Context, q connectors.EmailQue
 
 // hidden tells whether EspoCRM refused to show an entity type.
 func hidden(err error) bool {
-	return isClass(err, connectors.Forbidden) || isClass(err, connectors.NotFound)
+	return connectors.IsClass(err, connectors.Forbidden) || connectors.IsClass(err, connectors.NotFound)
 }
 
 func merged(a, b []string) []string {
@@ -155,7 +155,7 @@ func (s *session) findIn(ctx context.Context, object string, condition where, na
 				// The list has the first number only; it is another one that matches.
 				asked++
 				full, err := s.get(ctx, entity, r.text("id"))
-				if isClass(err, connectors.NotFound) {
+				if connectors.IsClass(err, connectors.NotFound) {
 					continue
 				}
 				if err != nil {
@@ -217,7 +217,7 @@ func (s *session) CreateContact(ctx context.Context, w connectors.ContactWrite) 
 	named(values)
 	q := request{method: http.MethodPost, name: "create of " + entity, entity: entity, path: "/" + entity}
 	out, warnings, err := s.save(ctx, q, values)
-	if refusal, ok := errors.AsType[*validationError](err); ok && isClass(err, connectors.Conflict) {
+	if refusal, ok := errors.AsType[*validationError](err); ok && connectors.IsClass(err, connectors.Conflict) {
 		if id := same(values, refusal.refused.duplicates); id != "" {
 			refusal.err.RemoteID = id
 			return connectors.Written{}, refusal.err
@@ -306,7 +306,7 @@ func (s *session) FollowContact(ctx context.Context, of connectors.Ref) (connect
 		return connectors.Ref{}, false, nil
 	}
 	r, err := s.get(ctx, entity, of.ID)
-	if isClass(err, connectors.NotFound) {
+	if connectors.IsClass(err, connectors.NotFound) {
 		return connectors.Ref{}, false, nil
 	}
 	if err != nil {

@@ -90,7 +90,7 @@ func (s *session) whoAmI(ctx context.Context) (me, error) {
 		return me{}, err
 	}
 	if raw.User.text("id") == "" {
-		return me{}, unreadable(q, http.StatusOK)
+		return me{}, connectors.Unreadable(Label, "espocrm "+q.name, q.reads)
 	}
 	out := me{User: raw.User}
 	out.ACL.Table, _ = raw.ACL["table"].(map[string]any)

@@ -110,7 +110,7 @@ func (s *session) upload(ctx context.Context, u connectors.RecordingUpload, name
 	}
 	id := out.text("id")
 	if id == "" {
-		return "", unreadable(q, http.StatusOK)
+		return "", connectors.Unreadable(Label, "espocrm "+q.name, q.reads)
 	}
 	piece := make([]byte, min(chunkSize, u.Size))
 	for left := u.Size; left > 0; {

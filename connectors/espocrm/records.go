@@ -32,7 +32,7 @@ func (s *session) save(ctx context.Context, q request, values attributes) (attri
 		err := s.do(ctx, q, &out)
 		if err == nil {
 			if out.text("id") == "" {
-				return nil, nil, unreadable(q, http.StatusOK)
+				return nil, nil, connectors.Unreadable(Label, "espocrm "+q.name, q.reads)
 			}
 			return out, append(warnings, dropped(q, values, out)...), nil
 		}

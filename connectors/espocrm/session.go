@@ -3,7 +3,6 @@ package espocrm
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -12,7 +11,6 @@ import (
 	"github.com/go-resty/resty/v2"
 
 	"github.com/callsync/callsync/connectors"
-	"github.com/callsync/callsync/internal/httpx"
 )
 
 // session is one EspoCRM with one user.
@@ -122,7 +120,7 @@ func (s *session) do(ctx context.Context, q request, out any) error {
 	}
 	resp, err := r.Execute(q.method, q.path)
 	if err != nil {
-		return noAnswer(q, err)
+		return connectors.NoAnswer(Label, "espocrm "+q.name, q.reads, err)
 	}
 	if status := resp.StatusCode(); status < 200 || status > 299 {
 		return s.refusal(q, status, resp.Header(), resp.Body())
@@ -131,7 +129,7 @@ func (s *session) do(ctx context.Context, q request, out any) error {
 		return nil
 	}
 	if err := json.Unmarshal(resp.Body(), out); err != nil {
-		return unreadable(q, resp.StatusCode())
+		return connectors.Unreadable(Label, "espocrm "+q.name, q.reads)
 	}
 	return nil
 }
@@ -156,44 +154,9 @@ func (s *session) get(ctx context.Context, entity, id string) (attributes, error
 		return nil, err
 	}
 	if out.text("id") == "" {
-		return nil, unreadable(q, http.StatusOK)
+		return nil, connectors.Unreadable(Label, "espocrm "+q.name, q.reads)
 	}
 	return out, nil
-}
-
-// noAnswer classifies a request that got no usable answer.
-func noAnswer(q request, err error) error {
-	if mine, ok := errors.AsType[*connectors.Error](err); ok {
-		// The transport itself refused, such as a rate budget that is spent.
-		return mine
-	}
-	wrapped := httpx.Wrap(err)
-	class := connectors.Unavailable
-	if wrapped.Sent && !q.reads {
-		class = connectors.UnknownOutcome
-	}
-	public := connectors.Sentence(class, Label)
-	if errors.Is(err, httpx.ErrPrivateAddress) {
-		public = "The address of EspoCRM leads into a private network, which this callsync does not allow. Correct the address, or ask the operator to allow it."
-		class = connectors.Invalid
-	}
-	return &connectors.Error{Class: class, Public: public, NotSent: !wrapped.Sent, Err: fmt.Errorf("espocrm %s: %w", q.name, wrapped)}
-}
-
-// unreadable is a success whose body is not EspoCRM's: something between answered, or it was cut off.
-func unreadable(q request, status int) error {
-	class := connectors.UnknownOutcome
-	if q.reads {
-		class = connectors.Unavailable
-	}
-	return &connectors.Error{Class: class, Public: "What answers at the address is not EspoCRM's API, or was cut off. callsync tries again; check the address if this stays.",
-		Err: fmt.Errorf("espocrm %s: status %d with a body that cannot be read", q.name, status)}
-}
-
-// isClass tells whether err is of class c.
-func isClass(err error, c connectors.Class) bool {
-	e, ok := errors.AsType[*connectors.Error](err)
-	return ok && e.Class == c
 }
 
 // recordURL opens a record in EspoCRM's pages.

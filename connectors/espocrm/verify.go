@@ -248,7 +248,7 @@ func (s *session) makeField(ctx context.Context, f ownField) (connectors.Check, 
 		body[k] = v
 	}
 	err := s.do(ctx, request{method: http.MethodPost, name: "making of a field", entity: f.entity, path: "/Admin/fieldManager/" + url.PathEscape(f.entity), body: body}, nil)
-	if err != nil && !isClass(err, connectors.Conflict) {
+	if err != nil && !connectors.IsClass(err, connectors.Conflict) {
 		e := connectors.AsError(err)
 		if e.Class.Retryable() {
 			return c, err

@@ -48,7 +48,7 @@ func (s *session) upsert(ctx context.Context, object, key, id string, props map[
 	q := request{method: http.MethodPost, name: "upsert of " + label(object), path: s.api.objects(object) + "/batch/upsert",
 		body: map[string]any{"inputs": []batchInput{{ID: id, IDProperty: key, Properties: props}}}}
 	out, err := s.batch(ctx, q)
-	if isClass(err, connectors.Invalid) && s.restoreKey(ctx, object, key, err) {
+	if connectors.IsClass(err, connectors.Invalid) && s.restoreKey(ctx, object, key, err) {
 		out, err = s.batch(ctx, q)
 	}
 	if err != nil {
@@ -58,7 +58,7 @@ func (s *session) upsert(ctx context.Context, object, key, id string, props map[
 		return record{}, s.itemRefusal(q, out.Errors[0])
 	}
 	if len(out.Results) != 1 || out.Results[0].ID == "" {
-		return record{}, unreadable(q, http.StatusOK)
+		return record{}, connectors.Unreadable(Label, "hubspot "+q.name, q.reads)
 	}
 	return out.Results[0], nil
 }
@@ -143,7 +143,7 @@ func (s *session) find(ctx context.Context, object, key, id string, properties .
 	}
 	var r record
 	err := s.do(ctx, get("look-up of "+label(object), s.api.object(object, id), q), &r)
-	if isClass(err, connectors.NotFound) {
+	if connectors.IsClass(err, connectors.NotFound) {
 		return record{}, false, nil
 	}
 	return r, err == nil, err

@@ -15,7 +15,7 @@ var companyProperties = []string{"name", "domain", "phone", "hubspot_owner_id", 
 func (s *session) findCompanies(ctx context.Context, q connectors.PhoneQuery) ([]connectors.Contact, error) {
 	if !s.plainCompanies.Load() {
 		found, err := s.searchPhone(ctx, companies, companyFilters(q, true), companyProperties, company)
-		if !isClass(err, connectors.Invalid) {
+		if !connectors.IsClass(err, connectors.Invalid) {
 			return found, err
 		}
 	}
@@ -66,13 +66,13 @@ func (s *session) FollowContact(ctx context.Context, of connectors.Ref) (connect
 	var r record
 	q := get("read of "+objects[of.Object], s.api.object(objects[of.Object], of.ID), url.Values{"properties": {"hs_object_id"}})
 	if err := s.do(ctx, q, &r); err != nil {
-		if isClass(err, connectors.NotFound) {
+		if connectors.IsClass(err, connectors.NotFound) {
 			return connectors.Ref{}, false, nil
 		}
 		return connectors.Ref{}, false, err
 	}
 	if strings.TrimSpace(r.ID) == "" {
-		return connectors.Ref{}, false, unreadable(q, 200)
+		return connectors.Ref{}, false, connectors.Unreadable(Label, "hubspot "+q.name, q.reads)
 	}
 	return connectors.Ref{Object: of.Object, ID: r.ID}, true, nil
 }

@@ -96,19 +96,19 @@ func (s *session) upload(ctx context.Context, name string, u connectors.Recordin
 	}}
 	resp, err := form.Post(connectors.WithRate(ctx, connectors.RateUpload, 1), s.uploads.GetClient(), s.uploads.BaseURL+q.path, Label, nil)
 	if err != nil {
-		return "", noAnswer(q, err)
+		return "", connectors.NoAnswer(Label, "hubspot "+q.name, q.reads, err)
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 	if err != nil {
-		return "", noAnswer(q, err)
+		return "", connectors.NoAnswer(Label, "hubspot "+q.name, q.reads, err)
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return "", s.refusal(q, resp.StatusCode, resp.Header, answer)
 	}
 	var f file
 	if json.Unmarshal(answer, &f) != nil || f.ID == "" {
-		return "", unreadable(q, resp.StatusCode)
+		return "", connectors.Unreadable(Label, "hubspot "+q.name, q.reads)
 	}
 	return f.ID, nil
 }

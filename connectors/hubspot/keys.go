@@ -16,7 +16,7 @@ var keyLabels = map[string]string{CallKey: "callsync call id", ContactKey: "call
 // ensureKey looks for one of callsync's unique properties and makes it where it is missing.
 func (s *session) ensureKey(ctx context.Context, object, name string) (p property, made bool, err error) {
 	p, err = s.property(ctx, object, name)
-	if !isClass(err, connectors.NotFound) {
+	if !connectors.IsClass(err, connectors.NotFound) {
 		return p, false, err
 	}
 	path := s.api.properties(object)
@@ -29,7 +29,7 @@ func (s *session) ensureKey(ctx context.Context, object, name string) (p propert
 			"description": "The key by which callsync recognises its own record. Do not change it.",
 		}}, nil)
 	}
-	if err == nil || isClass(err, connectors.Conflict) {
+	if err == nil || connectors.IsClass(err, connectors.Conflict) {
 		p, err = s.property(ctx, object, name)
 	}
 	return p, true, err

@@ -106,7 +106,7 @@ func (s *session) Dispositions(ctx context.Context) ([]connectors.DispositionOpt
 	list, _, err := s.dispositions.Get(ctx, "", dispositionTTL, dispositionTTL, func() ([]connectors.DispositionOption, bool, error) {
 		var p property
 		err := s.do(ctx, get("read of dispositions", s.api.properties(calls)+"/hs_call_disposition", nil), &p)
-		if err != nil && !isClass(err, connectors.NotFound) {
+		if err != nil && !connectors.IsClass(err, connectors.NotFound) {
 			return nil, false, err
 		}
 		if out := p.options(); len(out) > 0 {

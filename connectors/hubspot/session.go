@@ -13,7 +13,6 @@ import (
 	"github.com/go-resty/resty/v2"
 
 	"github.com/callsync/callsync/connectors"
-	"github.com/callsync/callsync/internal/httpx"
 )
 
 var errQuery = errors.New("it must not hold a query")
@@ -96,7 +95,7 @@ func (s *session) do(ctx context.Context, q request, out any) error {
 	}
 	resp, err := r.Execute(q.method, q.path)
 	if err != nil {
-		return noAnswer(q, err)
+		return connectors.NoAnswer(Label, "hubspot "+q.name, q.reads, err)
 	}
 	if status := resp.StatusCode(); status < 200 || status > 299 {
 		return s.refusal(q, status, resp.Header(), resp.Body())
@@ -105,47 +104,11 @@ func (s *session) do(ctx context.Context, q request, out any) error {
 		return nil
 	}
 	if err := json.Unmarshal(resp.Body(), out); err != nil {
-		return unreadable(q, resp.StatusCode())
+		return connectors.Unreadable(Label, "hubspot "+q.name, q.reads)
 	}
 	return nil
 }
 
 func get(name, path string, query url.Values) request {
 	return request{method: http.MethodGet, name: name, path: path, query: query, reads: true}
-}
-
-// noAnswer classifies a request that got no usable answer.
-func noAnswer(q request, err error) error {
-	var mine *connectors.Error
-	if errors.As(err, &mine) {
-		// The transport itself refused, such as a rate budget that is spent.
-		return mine
-	}
-	wrapped := httpx.Wrap(err)
-	class := connectors.Unavailable
-	if wrapped.Sent && !q.reads {
-		class = connectors.UnknownOutcome
-	}
-	public := connectors.Sentence(class, Label)
-	if errors.Is(err, httpx.ErrPrivateAddress) {
-		public = "The API address of HubSpot leads into a private network, which this callsync does not allow. Correct the address."
-		class = connectors.Invalid
-	}
-	return &connectors.Error{Class: class, Public: public, NotSent: !wrapped.Sent, Err: fmt.Errorf("hubspot %s: %w", q.name, wrapped)}
-}
-
-// unreadable is a success whose body is not HubSpot's: something between answered, or it was cut off.
-func unreadable(q request, status int) error {
-	class := connectors.UnknownOutcome
-	if q.reads {
-		class = connectors.Unavailable
-	}
-	return &connectors.Error{Class: class, Public: connectors.Sentence(class, Label),
-		Err: fmt.Errorf("hubspot %s: status %d with a body that cannot be read", q.name, status)}
-}
-
-// isClass tells whether err is of class c.
-func isClass(err error, c connectors.Class) bool {
-	var e *connectors.Error
-	return errors.As(err, &e) && e.Class == c
 }

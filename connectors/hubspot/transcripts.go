@@ -40,7 +40,7 @@ func (s *session) WriteTranscription(ctx context.Context, w connectors.Transcrip
 	}
 	if w.RemoteID != "" {
 		err := s.do(ctx, request{method: http.MethodDelete, name: "deletion of a transcript", path: s.api.transcripts() + "/" + w.RemoteID}, nil)
-		if err != nil && !isClass(err, connectors.NotFound) {
+		if err != nil && !connectors.IsClass(err, connectors.NotFound) {
 			return connectors.Written{}, s.onlyOAuth(err)
 		}
 	} else {
@@ -62,14 +62,14 @@ func (s *session) WriteTranscription(ctx context.Context, w connectors.Transcrip
 		return connectors.Written{}, s.onlyOAuth(err)
 	}
 	if out.ID == "" {
-		return connectors.Written{}, unreadable(q, http.StatusOK)
+		return connectors.Written{}, connectors.Unreadable(Label, "hubspot "+q.name, q.reads)
 	}
 	return connectors.Written{RemoteID: out.ID, Created: true}, nil
 }
 
 // onlyOAuth remembers that the account takes no transcripts, so that further calls cost no request.
 func (s *session) onlyOAuth(err error) error {
-	if !isClass(err, connectors.Forbidden) {
+	if !connectors.IsClass(err, connectors.Forbidden) {
 		return err
 	}
 	s.noTranscripts.Store(true)

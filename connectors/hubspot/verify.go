@@ -126,9 +126,9 @@ func (s *session) verifyToken(ctx context.Context) (string, connectors.Check, er
 			return "", connectors.Check{Name: name, Text: "The token belongs to the HubSpot account " + id + ", but the connection names " + s.portal + ". Correct the Hub ID or use that account's token."}, nil
 		}
 		return "HubSpot account " + id, connectors.Check{Name: name, OK: true, Text: "HubSpot accepts the token. It belongs to the account " + id + "."}, nil
-	case err == nil, isClass(err, connectors.Forbidden), isClass(err, connectors.NotFound):
+	case err == nil, connectors.IsClass(err, connectors.Forbidden), connectors.IsClass(err, connectors.NotFound):
 		return "", connectors.Check{Name: name, OK: true, Text: "HubSpot accepts the token."}, nil
-	case isClass(err, connectors.Unauthorized):
+	case connectors.IsClass(err, connectors.Unauthorized):
 		return "", connectors.Check{Name: name, Text: "HubSpot does not accept the token. Copy it from the private app or service key again."}, nil
 	}
 	if check, verr := verdict(name, "", "", err); verr == nil {
@@ -167,7 +167,7 @@ func (s *session) verifyProperty(ctx context.Context, object, name, what string)
 		return connectors.Check{Name: title, OK: true, Text: "callsync's property on " + object + " is there and unique: every " + what + " is written once."}, nil
 	case err == nil:
 		return connectors.Check{Name: title, Text: "The property " + name + " exists on " + object + " but does not demand unique values, which cannot be changed. Delete it in HubSpot's settings, then test again."}, nil
-	case isClass(err, connectors.Invalid):
+	case connectors.IsClass(err, connectors.Invalid):
 		return connectors.Check{Name: title, Text: "HubSpot did not let callsync add its property to " + object + ". An object takes at most 10 unique properties: delete one that is not needed, then test again."}, nil
 	}
 	return verdict(title, "", "crm.schemas.contacts.write", err)

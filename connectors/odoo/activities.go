@@ -89,7 +89,7 @@ func (s *session) TaskOpen(ctx context.Context, id string) (bool, error) {
 		fields = append(fields, "active")
 	}
 	r, err := s.read(ctx, modelActivity, n, fields...)
-	if isClass(err, connectors.NotFound) && !keeps {
+	if connectors.IsClass(err, connectors.NotFound) && !keeps {
 		return false, nil
 	}
 	return err == nil && (!keeps || r.flag("active")), err

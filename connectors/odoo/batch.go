@@ -94,9 +94,9 @@ func (s *session) writeGroup(ctx context.Context, m callModel, group []item, ws 
 		case err == nil:
 			it.written.RemoteID, it.written.URL, it.written.Created = idText(ids[i]), it.url(ids[i]), true
 			out[it.at].Written = it.written
-		case len(group) > 1 && !connectors.AsError(err).Class.Retryable() && !isClass(err, connectors.Unauthorized):
+		case len(group) > 1 && !connectors.AsError(err).Class.Retryable() && !connectors.IsClass(err, connectors.Unauthorized):
 			out[it.at].Written, out[it.at].Err = s.WriteCall(ctx, ws[it.at])
-		case len(group) == 1 && isClass(err, connectors.Forbidden):
+		case len(group) == 1 && connectors.IsClass(err, connectors.Forbidden):
 			// A note that is there already; see loadNote.
 			out[it.at].Written, out[it.at].Err = s.WriteCall(ctx, ws[it.at])
 		default:

@@ -101,7 +101,7 @@ func (s *session) noteURL(p place) string { return s.recordURL(p.model, p.id) }
 func (s *session) author(ctx context.Context, user int64) (int64, error) {
 	id, _, err := s.partners.Get(ctx, idText(user), identityTTL, identityTTL, func() (int64, bool, error) {
 		u, err := s.read(ctx, "res.users", user, "partner_id")
-		if isClass(err, connectors.NotFound) {
+		if connectors.IsClass(err, connectors.NotFound) {
 			return 0, false, &connectors.Error{Class: connectors.Invalid, Field: "user_id",
 				Public: "The Odoo user who shall own the record does not exist any more. Correct the table of agents and owners, then retry."}
 		}

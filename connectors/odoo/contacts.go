@@ -64,7 +64,7 @@ func (s *session) FindContacts(ctx context.Context, q connectors.PhoneQuery) ([]
 			continue
 		}
 		found, err := s.findIn(ctx, object, q)
-		if err != nil && object == connectors.ObjectLead && isClass(err, connectors.Forbidden) {
+		if err != nil && object == connectors.ObjectLead && connectors.IsClass(err, connectors.Forbidden) {
 			continue
 		}
 		if err != nil {
@@ -217,7 +217,7 @@ func (s *session) FindContactByKey(ctx context.Context, key string) (connectors.
 			return connectors.Contact{}, false, err
 		}
 		r, err := s.read(ctx, model, id, contactFields(model, defs)...)
-		if isClass(err, connectors.NotFound) {
+		if connectors.IsClass(err, connectors.NotFound) {
 			continue
 		}
 		if err != nil {
@@ -240,7 +240,7 @@ func (s *session) FollowContact(ctx context.Context, of connectors.Ref) (connect
 		fields = append(fields, "type", "partner_id")
 	}
 	r, err := s.read(ctx, p.model, p.id, fields...)
-	if isClass(err, connectors.NotFound) {
+	if connectors.IsClass(err, connectors.NotFound) {
 		return connectors.Ref{}, false, nil
 	}
 	if err != nil {

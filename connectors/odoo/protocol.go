@@ -14,7 +14,6 @@ import (
 	"github.com/go-resty/resty/v2"
 
 	"github.com/callsync/callsync/connectors"
-	"github.com/callsync/callsync/internal/httpx"
 )
 
 // arg is an argument of a method. JSON-2 takes it by its name, the older protocols by its place.
@@ -150,7 +149,7 @@ func (s *session) send(ctx context.Context, name, path, contentType string, body
 	}
 	resp, err := r.Post(path)
 	if err != nil {
-		return 0, nil, nil, noAnswer(name, reads, err)
+		return 0, nil, nil, connectors.NoAnswer(Label, "odoo "+name, reads, err)
 	}
 	return resp.StatusCode(), resp.Header(), resp.Body(), nil
 }
@@ -231,7 +230,7 @@ func (s *session) rpc(ctx context.Context, name, service, method string, args []
 		return s.refusal(name, status, header, fault{})
 	}
 	if !decoded || envelope.Error != nil || envelope.Result == nil {
-		return unreadable(name, reads)
+		return connectors.Unreadable(Label, "odoo "+name, reads)
 	}
 	return decodeResult(envelope.Result, out, name, reads)
 }
@@ -250,40 +249,11 @@ func decodeResult(answer []byte, out any, name string, reads bool) error {
 		out = &any
 	}
 	if err := json.Unmarshal(answer, out); err != nil {
-		return unreadable(name, reads)
+		return connectors.Unreadable(Label, "odoo "+name, reads)
 	}
 	return nil
 }
 
 func invalidRequest(name string) error {
 	return &connectors.Error{Class: connectors.Invalid, NotSent: true, Public: connectors.Sentence(connectors.Invalid, Label), Err: fmt.Errorf("odoo %s: encode the request", name)}
-}
-
-// noAnswer classifies a request that got no usable answer.
-func noAnswer(name string, reads bool, err error) error {
-	if mine, ok := errors.AsType[*connectors.Error](err); ok {
-		// The transport itself refused, such as a rate budget that is spent, or the recording could not be read.
-		return mine
-	}
-	wrapped := httpx.Wrap(err)
-	class := connectors.Unavailable
-	if wrapped.Sent && !reads {
-		class = connectors.UnknownOutcome
-	}
-	public := connectors.Sentence(class, Label)
-	if errors.Is(err, httpx.ErrPrivateAddress) {
-		public = "The address of Odoo leads into a private network, which this callsync does not allow. Correct the address, or ask the operator to allow it."
-		class = connectors.Invalid
-	}
-	return &connectors.Error{Class: class, Public: public, NotSent: !wrapped.Sent, Err: fmt.Errorf("odoo %s: %w", name, wrapped)}
-}
-
-// unreadable is a success whose body is not Odoo's: something between answered, or it was cut off.
-func unreadable(name string, reads bool) error {
-	class := connectors.UnknownOutcome
-	if reads {
-		class = connectors.Unavailable
-	}
-	return &connectors.Error{Class: class, Public: "What answers at the address is not Odoo's API, or was cut off. callsync tries again; check the address if this stays.",
-		Err: fmt.Errorf("odoo %s: a body that cannot be read", name)}
 }

@@ -263,7 +263,7 @@ func (s *session) loadFile(ctx context.Context, model string, columns []string, 
 		ids = append(ids, number(v))
 	}
 	if len(ids) != len(rows) || slices.Contains(ids, 0) {
-		return nil, unreadable(q.name(), false)
+		return nil, connectors.Unreadable(Label, "odoo "+q.name(), false)
 	}
 	return ids, nil
 }
@@ -331,10 +331,10 @@ func (s *session) byKey(ctx context.Context, model, name string) (int64, bool, e
 // linked makes a NotFound of an error of a write whose contact or lead is gone: Odoo says that of some records as a missing
 // right.
 func (s *session) linked(ctx context.Context, p place, err error) error {
-	if err == nil || p.id == 0 || !isClass(err, connectors.Forbidden) && !isClass(err, connectors.Invalid) {
+	if err == nil || p.id == 0 || !connectors.IsClass(err, connectors.Forbidden) && !connectors.IsClass(err, connectors.Invalid) {
 		return err
 	}
-	if _, rerr := s.read(ctx, p.model, p.id, "id"); isClass(rerr, connectors.NotFound) {
+	if _, rerr := s.read(ctx, p.model, p.id, "id"); connectors.IsClass(rerr, connectors.NotFound) {
 		return gone()
 	}
 	return err

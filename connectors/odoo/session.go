@@ -2,7 +2,6 @@ package odoo
 
 import (
 	"context"
-	"errors"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -131,12 +130,6 @@ func gone() *connectors.Error {
 	return &connectors.Error{Class: connectors.NotFound, Public: connectors.Sentence(connectors.NotFound, Label)}
 }
 
-// isClass tells whether err is of class c.
-func isClass(err error, c connectors.Class) bool {
-	e, ok := errors.AsType[*connectors.Error](err)
-	return ok && e.Class == c
-}
-
 // recordURL opens a record. Odoo 18 and later lead this address to their own form of it.
 func (s *session) recordURL(model string, id int64) string {
 	if id == 0 {
@@ -167,7 +160,7 @@ func (s *session) me(ctx context.Context) (identity, error) {
 			return identity{}, false, err
 		}
 		if len(rows) != 1 || rows[0].id("partner_id") == 0 {
-			return identity{}, false, unreadable("res.users.read", true)
+			return identity{}, false, connectors.Unreadable(Label, "odoo res.users.read", true)
 		}
 		u := rows[0]
 		who := identity{uid: uid, partner: u.id("partner_id"), company: u.id("company_id"), login: u.text("login"), name: u.text("name"), email: u.text("email")}

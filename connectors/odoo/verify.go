@@ -60,7 +60,7 @@ func (s *session) Verify(ctx context.Context) (connectors.Report, error) {
 func (s *session) may(ctx context.Context, model, operation string) (bool, error) {
 	var ok any
 	err := s.call(ctx, request{model: model, method: "check_access_rights", reads: true, args: []arg{{"operation", operation}, {"raise_exception", false}}}, &ok)
-	if isClass(err, connectors.Forbidden) {
+	if connectors.IsClass(err, connectors.Forbidden) {
 		return false, nil
 	}
 	return ok == true, err
@@ -169,7 +169,7 @@ func (s *session) verifyFallback(ctx context.Context) (connectors.Check, error) 
 		return c, err
 	}
 	r, err := s.read(ctx, p.model, p.id, "name")
-	if isClass(err, connectors.NotFound) {
+	if connectors.IsClass(err, connectors.NotFound) {
 		c.OK, c.Text = false, "The contact for calls without a contact is not there, or callsync's user does not see it. Correct its id in the connection, then test again."
 		return c, nil
 	}

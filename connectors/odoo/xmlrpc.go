@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/callsync/callsync/connectors"
 )
 
 // The codes of faults at /xmlrpc/2 (odoo/addons/base/controllers/rpc.py).
@@ -37,7 +39,7 @@ func (s *session) xmlrpc(ctx context.Context, name, service, method string, args
 	}
 	value, isFault, err := decodeXML(answer)
 	if err != nil {
-		return unreadable(name, reads)
+		return connectors.Unreadable(Label, "odoo "+name, reads)
 	}
 	if isFault {
 		v, _ := value.(map[string]any)
@@ -47,7 +49,7 @@ func (s *session) xmlrpc(ctx context.Context, name, service, method string, args
 	}
 	result, err := json.Marshal(value)
 	if err != nil {
-		return unreadable(name, reads)
+		return connectors.Unreadable(Label, "odoo "+name, reads)
 	}
 	return decodeResult(result, out, name, reads)
 }

@@ -72,7 +72,7 @@ func (s *session) log(ctx context.Context, w connectors.CallWrite, p *plan, r re
 	q := request{endpoint: createCallLog, name: "create of a call log", body: body}
 	var l callLog
 	err := s.do(ctx, q, &l)
-	if isClass(err, connectors.Forbidden) && body["user_id"] != nil {
+	if connectors.IsClass(err, connectors.Forbidden) && body["user_id"] != nil {
 		// "A user without account settings access cannot create call logs for other users."
 		delete(body, "user_id")
 		if err = s.do(ctx, q, &l); err == nil {
@@ -80,7 +80,7 @@ func (s *session) log(ctx context.Context, w connectors.CallWrite, p *plan, r re
 		}
 	}
 	if err == nil && l.ID == "" {
-		err = unreadable(q, 200)
+		err = connectors.Unreadable(Label, "pipedrive "+q.name, q.reads())
 	}
 	e := &connectors.Error{}
 	if err != nil {

@@ -88,7 +88,7 @@ func (s *session) makeActivity(ctx context.Context, name string, body map[string
 		return activity{}, err
 	}
 	if a.ID == 0 {
-		return a, unreadable(q, 200)
+		return a, connectors.Unreadable(Label, "pipedrive "+q.name, q.reads())
 	}
 	return a, nil
 }
@@ -168,7 +168,7 @@ func (s *session) ReadCall(ctx context.Context, id string, fields []string) (map
 	var l callLog
 	if r.logID() != "" && (r.activity == "" || slices.ContainsFunc(fields, func(f string) bool { return slices.Contains(ofLog, f) })) {
 		err := s.do(ctx, request{endpoint: readCallLog, name: "read of a call log", id: r.logID()}, &l)
-		if err != nil && (r.activity == "" || !isClass(err, connectors.NotFound)) {
+		if err != nil && (r.activity == "" || !connectors.IsClass(err, connectors.NotFound)) {
 			return nil, err
 		}
 	}

@@ -357,7 +357,7 @@ func (s *session) newPerson(ctx context.Context, key string, fields map[string]a
 		return "", nil, err
 	}
 	if p.ID == 0 {
-		return "", nil, unreadable(q, 200)
+		return "", nil, connectors.Unreadable(Label, "pipedrive "+q.name, q.reads())
 	}
 	return strconv.FormatInt(p.ID, 10), warn, nil
 }
@@ -468,7 +468,7 @@ func (s *session) FollowContact(ctx context.Context, of connectors.Ref) (connect
 		Archived bool `json:"is_archived"`
 	}
 	err := s.do(ctx, request{endpoint: e, name: "read of a contact", id: of.ID}, &r)
-	if isClass(err, connectors.NotFound) {
+	if connectors.IsClass(err, connectors.NotFound) {
 		return connectors.Ref{}, false, nil
 	}
 	if err != nil || r.Deleted {

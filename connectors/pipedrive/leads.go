@@ -123,7 +123,7 @@ func (s *session) createLead(ctx context.Context, w connectors.ContactWrite) (co
 		return connectors.Written{}, err
 	}
 	if !uuidForm.MatchString(l.ID) {
-		return connectors.Written{}, unreadable(q, 201)
+		return connectors.Written{}, connectors.Unreadable(Label, "pipedrive "+q.name, q.reads())
 	}
 	out := connectors.Written{RemoteID: l.ID, Created: true, Warnings: warn}
 	if s.web != "" {

@@ -28,7 +28,7 @@ func (s *session) UploadRecording(ctx context.Context, u connectors.RecordingUpl
 	r := parseRecord(u.CallID)
 	if id := r.logID(); id != "" {
 		err := s.upload(ctx, request{endpoint: uploadRecording, name: "upload of a recording", id: id}, nil, u, u.Name)
-		if isClass(err, connectors.Conflict) {
+		if connectors.IsClass(err, connectors.Conflict) {
 			return connectors.Written{RemoteID: id}, nil
 		}
 		return connectors.Written{RemoteID: id, Created: err == nil}, err
@@ -77,12 +77,12 @@ func (s *session) upload(ctx context.Context, q request, values map[string]strin
 	}
 	resp, err := form.Post(q.charged(ctx), s.uploads, s.base+q.url(s.v1, q.id), Label, header)
 	if err != nil {
-		return noAnswer(q, err)
+		return connectors.NoAnswer(Label, "pipedrive "+q.name, q.reads(), err)
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		return noAnswer(q, err)
+		return connectors.NoAnswer(Label, "pipedrive "+q.name, q.reads(), err)
 	}
 	_, err = s.read(q, resp.StatusCode, resp.Header, answer, nil)
 	return err

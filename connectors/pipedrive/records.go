@@ -127,7 +127,7 @@ func (s *session) note(ctx context.Context, w connectors.RecordWrite, what strin
 		return connectors.Written{}, err
 	}
 	if n.ID == 0 {
-		return connectors.Written{}, unreadable(q, 200)
+		return connectors.Written{}, connectors.Unreadable(Label, "pipedrive "+q.name, q.reads())
 	}
 	out.RemoteID, out.Created, out.Linked = strconv.FormatInt(n.ID, 10), true, linked
 	return out, nil

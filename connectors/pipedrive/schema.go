@@ -86,7 +86,7 @@ func (s *session) fieldsOf(ctx context.Context, object string) ([]field, error) 
 // keyField is the code of our field on persons; empty where the account has it not, or our user may not see.
 func (s *session) keyField(ctx context.Context) (string, error) {
 	list, err := s.fieldsOf(ctx, connectors.ObjectContact)
-	if isClass(err, connectors.Forbidden) {
+	if connectors.IsClass(err, connectors.Forbidden) {
 		return "", nil
 	}
 	if err != nil {

@@ -3,7 +3,6 @@ package pipedrive
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -12,7 +11,6 @@ import (
 	"github.com/go-resty/resty/v2"
 
 	"github.com/callsync/callsync/connectors"
-	"github.com/callsync/callsync/internal/httpx"
 )
 
 // session is one Pipedrive company, seen by one user.
@@ -110,7 +108,7 @@ func (s *session) ask(ctx context.Context, q request, out any) (page, error) {
 	}
 	resp, err := r.Execute(q.method, q.url(s.v1, q.id))
 	if err != nil {
-		return page{}, noAnswer(q, err)
+		return page{}, connectors.NoAnswer(Label, "pipedrive "+q.name, q.reads(), err)
 	}
 	return s.read(q, resp.StatusCode(), resp.Header(), resp.Body(), out)
 }
@@ -126,7 +124,7 @@ func (s *session) read(q request, status int, header http.Header, body []byte, o
 		More    json.RawMessage `json:"additional_data"`
 	}
 	if err := json.Unmarshal(body, &answer); err != nil || answer.Success == nil {
-		return page{}, unreadable(q, status)
+		return page{}, connectors.Unreadable(Label, "pipedrive "+q.name, q.reads())
 	}
 	if !*answer.Success {
 		// Some answers of version 1 say in the body alone that they are none.
@@ -134,7 +132,7 @@ func (s *session) read(q request, status int, header http.Header, body []byte, o
 	}
 	if out != nil && len(answer.Data) > 0 && string(answer.Data) != "null" {
 		if err := json.Unmarshal(answer.Data, out); err != nil {
-			return page{}, unreadable(q, status)
+			return page{}, connectors.Unreadable(Label, "pipedrive "+q.name, q.reads())
 		}
 	}
 	var next page
@@ -143,42 +141,6 @@ func (s *session) read(q request, status int, header http.Header, body []byte, o
 		_ = json.Unmarshal(answer.More, &next)
 	}
 	return next, nil
-}
-
-// noAnswer classifies a request that got no usable answer.
-func noAnswer(q request, err error) error {
-	var mine *connectors.Error
-	if errors.As(err, &mine) {
-		// The transport itself refused, such as a rate budget that is spent.
-		return mine
-	}
-	wrapped := httpx.Wrap(err)
-	class := connectors.Unavailable
-	if wrapped.Sent && !q.reads() {
-		class = connectors.UnknownOutcome
-	}
-	public := connectors.Sentence(class, Label)
-	if errors.Is(err, httpx.ErrPrivateAddress) {
-		public = "The API address of Pipedrive leads into a private network, which this callsync does not allow. Correct the address."
-		class = connectors.Invalid
-	}
-	return &connectors.Error{Class: class, Public: public, NotSent: !wrapped.Sent, Err: fmt.Errorf("pipedrive %s: %w", q.name, wrapped)}
-}
-
-// unreadable is a success whose body is not Pipedrive's: something between answered, or it was cut off.
-func unreadable(q request, status int) error {
-	class := connectors.UnknownOutcome
-	if q.reads() {
-		class = connectors.Unavailable
-	}
-	return &connectors.Error{Class: class, Public: connectors.Sentence(class, Label),
-		Err: fmt.Errorf("pipedrive %s: status %d with a body that cannot be read", q.name, status)}
-}
-
-// isClass tells whether err is of class c.
-func isClass(err error, c connectors.Class) bool {
-	var e *connectors.Error
-	return errors.As(err, &e) && e.Class == c
 }
 
 // unsupported is the error for what Pipedrive has no place for.

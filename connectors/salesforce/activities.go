@@ -147,9 +147,9 @@ func (s *session) collection(ctx context.Context, object string, records []value
 	q := request{method: http.MethodPatch, name: "write of many " + label(objTask), object: objTask, path: s.collections(object), byKey: object != "",
 		body: map[string]any{"allOrNone": false, "records": records}}
 	var out []batchRow
-	status, err := s.do(ctx, q, &out)
+	_, err := s.do(ctx, q, &out)
 	if err == nil && len(out) != len(records) {
-		err = unreadable(q, status)
+		err = connectors.Unreadable(Label, "salesforce "+q.name, q.reads)
 	}
 	return out, q, err
 }

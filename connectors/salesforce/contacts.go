@@ -66,7 +66,7 @@ func (s *session) FindContacts(ctx context.Context, q connectors.PhoneQuery) ([]
 		return nil, nil
 	}
 	out, err := s.searchPhone(ctx, wide, wanted)
-	if isClass(err, connectors.Invalid) && !hasCode(err, codeField) && plain != "" {
+	if connectors.IsClass(err, connectors.Invalid) && !hasCode(err, codeField) && plain != "" {
 		// It does not understand the wide form.
 		out, err = nil, nil
 	}
@@ -148,7 +148,7 @@ func (s *session) plan(ctx context.Context, wanted []string, anew bool) ([]retur
 	for _, object := range wanted {
 		r, err := s.ask(ctx, objects[object], anew)
 		if err != nil {
-			if object != connectors.ObjectContact && (isClass(err, connectors.Forbidden) || isClass(err, connectors.NotFound)) {
+			if object != connectors.ObjectContact && (connectors.IsClass(err, connectors.Forbidden) || connectors.IsClass(err, connectors.NotFound)) {
 				continue
 			}
 			return nil, err
@@ -422,7 +422,7 @@ func named(object string, v values) {
 func (s *session) FindContactByKey(ctx context.Context, key string) (connectors.Contact, bool, error) {
 	for _, object := range []string{connectors.ObjectContact, connectors.ObjectLead} {
 		r, ok, err := s.byKey(ctx, objects[object], key, "Name", "OwnerId", "LastModifiedDate", "Phone", "MobilePhone")
-		if hasCode(err, codeField) || object == connectors.ObjectLead && (isClass(err, connectors.Forbidden) || hasCode(err, codeType)) {
+		if hasCode(err, codeField) || object == connectors.ObjectLead && (connectors.IsClass(err, connectors.Forbidden) || hasCode(err, codeType)) {
 			continue
 		}
 		if err != nil {

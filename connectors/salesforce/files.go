@@ -157,20 +157,20 @@ func (s *session) upload(ctx context.Context, f newFile) (string, error) {
 		Fields: []connectors.FormField{{Name: "entity_content", Type: "application/json", Value: string(fields)}}}
 	resp, err := form.Post(connectors.WithRate(ctx, connectors.RateUpload, 1), s.uploads.GetClient(), s.uploads.BaseURL+q.path, Label, nil)
 	if err != nil {
-		return "", noAnswer(q, err)
+		return "", connectors.NoAnswer(Label, "salesforce "+q.name, q.reads, err)
 	}
 	defer resp.Body.Close()
 	s.usage.read(s.now(), resp.Header)
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 	if err != nil {
-		return "", noAnswer(q, err)
+		return "", connectors.NoAnswer(Label, "salesforce "+q.name, q.reads, err)
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return "", s.refusal(q, resp.StatusCode, resp.Header, answer)
 	}
 	var out saved
 	if json.Unmarshal(answer, &out) != nil || !recordID.MatchString(out.ID) {
-		return "", unreadable(q, resp.StatusCode)
+		return "", connectors.Unreadable(Label, "salesforce "+q.name, q.reads)
 	}
 	return out.ID, nil
 }

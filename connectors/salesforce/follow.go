@@ -22,7 +22,7 @@ func (s *session) FollowContact(ctx context.Context, of connectors.Ref) (connect
 			fields += ", IsConverted, ConvertedContactId, ConvertedAccountId"
 		}
 		rows, err := s.selectRows(ctx, object, "SELECT "+fields+" FROM "+object+" WHERE Id = "+quote(of.ID), true)
-		if isClass(err, connectors.Invalid) && !hasCode(err, codeField) {
+		if connectors.IsClass(err, connectors.Invalid) && !hasCode(err, codeField) {
 			// The id is that of another kind of record, or of another CRM.
 			return connectors.Ref{}, false, nil
 		}

@@ -2,7 +2,6 @@ package salesforce
 
 import (
 	"context"
-	"net/http"
 	"net/url"
 	"strings"
 
@@ -56,7 +55,7 @@ func (s *session) selectRows(ctx context.Context, object, soql string, all bool)
 			return out, nil
 		}
 		if u, err := url.Parse(next); err != nil || u.Host != "" || !strings.HasPrefix(u.Path, "/services/data/") || next == q.path {
-			return nil, unreadable(q, http.StatusOK)
+			return nil, connectors.Unreadable(Label, "salesforce "+q.name, q.reads)
 		}
 		q = get(q.name, object, next, nil)
 	}
@@ -87,7 +86,7 @@ func (s *session) byID(ctx context.Context, object, id string, fields ...string)
 		return nil, err
 	}
 	if out.text("Id") == "" && out.text("id") == "" {
-		return nil, unreadable(q, http.StatusOK)
+		return nil, connectors.Unreadable(Label, "salesforce "+q.name, q.reads)
 	}
 	return out, nil
 }

@@ -51,7 +51,7 @@ func (s *session) upsert(ctx context.Context, object, key string, v values, head
 		// Older versions answer an update with nothing.
 		r, ok, ferr := s.byKey(ctx, object, key)
 		if ferr == nil && !ok {
-			ferr = unreadable(q, http.StatusNoContent)
+			ferr = connectors.Unreadable(Label, "salesforce "+q.name, q.reads)
 		}
 		return r.text("Id"), false, warnings, ferr
 	}
@@ -103,7 +103,7 @@ func (s *session) send(ctx context.Context, q request) (id string, created bool,
 		return "", false, s.itemRefusal(q, out.Errors)
 	}
 	if !recordID.MatchString(out.ID) {
-		return "", false, unreadable(q, status)
+		return "", false, connectors.Unreadable(Label, "salesforce "+q.name, q.reads)
 	}
 	return out.ID, status == http.StatusCreated || out.Created != nil && *out.Created, nil
 }

@@ -75,12 +75,12 @@ func (s *session) load(ctx context.Context, object string) (objectInfo, error) {
 func (s *session) fetch(ctx context.Context, object string) (objectInfo, error) {
 	var out objectInfo
 	q := get("description of "+label(object), object, s.describe(object), nil)
-	status, err := s.do(ctx, q, &out)
+	_, err := s.do(ctx, q, &out)
 	if err != nil {
 		return out, err
 	}
 	if len(out.FieldList) == 0 {
-		return out, unreadable(q, status)
+		return out, connectors.Unreadable(Label, "salesforce "+q.name, q.reads)
 	}
 	out.Fields = make(map[string]fieldInfo, len(out.FieldList))
 	for _, f := range out.FieldList {
@@ -195,7 +195,7 @@ func (s *session) lists(ctx context.Context, object string, info objectInfo) (ma
 	}
 	_, err := s.do(ctx, get("picklists of "+label(object), object, s.picklists(object, id), nil), &answer)
 	if err != nil {
-		if connectors.AsError(err).Class.Retryable() || isClass(err, connectors.Unauthorized) {
+		if connectors.AsError(err).Class.Retryable() || connectors.IsClass(err, connectors.Unauthorized) {
 			return nil, err
 		}
 		// The UI API is not for every object and user; the description has all values at least.
@@ -251,7 +251,7 @@ func (s *session) Dispositions(ctx context.Context) ([]connectors.DispositionOpt
 func (s *session) usedOutcomes(ctx context.Context) ([]connectors.DispositionOption, error) {
 	rows, err := s.selectRows(ctx, objTask, "SELECT CallDisposition FROM Task WHERE CallDisposition != null AND CreatedDate = LAST_N_DAYS:90 GROUP BY CallDisposition LIMIT 200", false)
 	if err != nil {
-		if connectors.AsError(err).Class.Retryable() || isClass(err, connectors.Unauthorized) {
+		if connectors.AsError(err).Class.Retryable() || connectors.IsClass(err, connectors.Unauthorized) {
 			return nil, err
 		}
 		return nil, nil

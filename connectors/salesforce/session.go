@@ -3,7 +3,6 @@ package salesforce
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -13,7 +12,6 @@ import (
 	"github.com/go-resty/resty/v2"
 
 	"github.com/callsync/callsync/connectors"
-	"github.com/callsync/callsync/internal/httpx"
 )
 
 // session is one org with one user.
@@ -130,7 +128,7 @@ func (s *session) do(ctx context.Context, q request, out any) (int, error) {
 	}
 	resp, err := r.Execute(q.method, q.path)
 	if err != nil {
-		return 0, noAnswer(q, err)
+		return 0, connectors.NoAnswer(Label, "salesforce "+q.name, q.reads, err)
 	}
 	s.usage.read(s.now(), resp.Header())
 	status := resp.StatusCode()
@@ -141,44 +139,9 @@ func (s *session) do(ctx context.Context, q request, out any) (int, error) {
 		return status, nil
 	}
 	if err := json.Unmarshal(resp.Body(), out); err != nil {
-		return status, unreadable(q, status)
+		return status, connectors.Unreadable(Label, "salesforce "+q.name, q.reads)
 	}
 	return status, nil
-}
-
-// noAnswer classifies a request that got no usable answer.
-func noAnswer(q request, err error) error {
-	if mine, ok := errors.AsType[*connectors.Error](err); ok {
-		// The transport itself refused, such as a rate budget that is spent.
-		return mine
-	}
-	wrapped := httpx.Wrap(err)
-	class := connectors.Unavailable
-	if wrapped.Sent && !q.reads {
-		class = connectors.UnknownOutcome
-	}
-	public := connectors.Sentence(class, Label)
-	if errors.Is(err, httpx.ErrPrivateAddress) {
-		public = "The address of Salesforce leads into a private network, which this callsync does not allow. Correct the address."
-		class = connectors.Invalid
-	}
-	return &connectors.Error{Class: class, Public: public, NotSent: !wrapped.Sent, Err: fmt.Errorf("salesforce %s: %w", q.name, wrapped)}
-}
-
-// unreadable is a success whose body is not Salesforce's: something between answered, or it was cut off.
-func unreadable(q request, status int) error {
-	class := connectors.UnknownOutcome
-	if q.reads {
-		class = connectors.Unavailable
-	}
-	return &connectors.Error{Class: class, Public: "What answers at the address is not Salesforce's API, or was cut off. callsync tries again; check the address if this stays.",
-		Err: fmt.Errorf("salesforce %s: status %d with a body that cannot be read", q.name, status)}
-}
-
-// isClass tells whether err is of class c.
-func isClass(err error, c connectors.Class) bool {
-	e, ok := errors.AsType[*connectors.Error](err)
-	return ok && e.Class == c
 }
 
 // recordURL opens a record in Salesforce: My Domain leads to the right page of whichever interface a person uses.

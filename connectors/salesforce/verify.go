@@ -50,7 +50,7 @@ func (s *session) verifyAccess(ctx context.Context) (connectors.Check, string, e
 			account += " (sandbox)"
 		}
 		return connectors.Check{Name: name, OK: true, Text: "Salesforce accepts the access. It belongs to the org " + account + "."}, account, nil
-	case err == nil, isClass(err, connectors.Invalid), isClass(err, connectors.NotFound):
+	case err == nil, connectors.IsClass(err, connectors.Invalid), connectors.IsClass(err, connectors.NotFound):
 		// Whoever may not read the org's name is somebody all the same.
 		return connectors.Check{Name: name, OK: true, Text: "Salesforce accepts the access."}, "", nil
 	}

@@ -170,28 +170,9 @@ func (s *session) send(ctx context.Context, id, kind string, data json.RawMessag
 		SetHeader("webhook-signature", sign(s.keys, id, now, body)).
 		SetBody(body).Post(s.url)
 	if err != nil {
-		return noAnswer(err)
+		return connectors.NoAnswer(receiver, "webhook", false, err)
 	}
 	return refusal(resp.StatusCode(), resp.Header(), now)
-}
-
-func noAnswer(err error) error {
-	var mine *connectors.Error
-	if errors.As(err, &mine) {
-		return mine
-	}
-	wrapped := httpx.Wrap(err)
-	e := &connectors.Error{Class: connectors.Unavailable, NotSent: !wrapped.Sent, Err: fmt.Errorf("webhook: %w", wrapped)}
-	if wrapped.Sent {
-		e.Class = connectors.UnknownOutcome
-	}
-	e.Public = connectors.Sentence(e.Class, receiver)
-	if errors.Is(err, httpx.ErrPrivateAddress) {
-		e.Class = connectors.Invalid
-		e.Field = "base_url"
-		e.Public = "The address of the webhook leads into a private network, which this callsync does not allow. Correct the address."
-	}
-	return e
 }
 
 // refusal classifies an answer by its status alone: the body is the receiver's business, and may hold anything.

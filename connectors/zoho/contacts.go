@@ -196,7 +196,7 @@ func (s *session) FollowContact(ctx context.Context, of connectors.Ref) (connect
 		query = url.Values{"converted": {"both"}}
 	}
 	r, err := s.record(ctx, module, of.ID, query)
-	if isClass(err, connectors.NotFound) {
+	if connectors.IsClass(err, connectors.NotFound) {
 		return connectors.Ref{}, false, nil
 	}
 	if err != nil {

@@ -45,7 +45,7 @@ func (s *session) OpenDeals(ctx context.Context, of connectors.Ref) ([]connector
 func (s *session) closedStages(ctx context.Context) (map[string]bool, error) {
 	list, _, err := s.stages.Get(ctx, "", stagesTTL, stagesTTL, func() (map[string]bool, bool, error) {
 		fields, err := s.fields(ctx, deals)
-		if isClass(err, connectors.Forbidden) {
+		if connectors.IsClass(err, connectors.Forbidden) {
 			return nil, true, nil
 		}
 		out := map[string]bool{}

@@ -57,12 +57,12 @@ func (s *session) upload(ctx context.Context, name string, u connectors.Recordin
 	form := connectors.FileForm{Part: "file", Name: name, Type: u.ContentType, Size: u.Size, Open: u.Open}
 	resp, err := form.Post(connectors.WithRate(ctx, connectors.RateUpload, 1), s.uploads.GetClient(), s.uploads.BaseURL+version+q.path, Label, nil)
 	if err != nil {
-		return "", noAnswer(q, err)
+		return "", connectors.NoAnswer(Label, "zoho "+q.name, q.reads, err)
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 	if err != nil {
-		return "", noAnswer(q, err)
+		return "", connectors.NoAnswer(Label, "zoho "+q.name, q.reads, err)
 	}
 	return s.uploaded(q, answer{resp.StatusCode, resp.Header, text})
 }
@@ -81,5 +81,5 @@ func (s *session) uploaded(q request, a answer) (string, error) {
 	if v, bad := a.refused(); bad {
 		return "", s.refusal(q, a, v)
 	}
-	return "", unreadable(q, a.status)
+	return "", connectors.Unreadable(Label, "zoho "+q.name, q.reads)
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -16,7 +15,6 @@ import (
 	"github.com/go-resty/resty/v2"
 
 	"github.com/callsync/callsync/connectors"
-	"github.com/callsync/callsync/internal/httpx"
 )
 
 // version is the path of the API's version.
@@ -144,7 +142,7 @@ func (s *session) send(ctx context.Context, q request) (answer, error) {
 	}
 	resp, err := r.Execute(q.method, version+q.path)
 	if err != nil {
-		return answer{}, noAnswer(q, err)
+		return answer{}, connectors.NoAnswer(Label, "zoho "+q.name, q.reads, err)
 	}
 	return answer{resp.StatusCode(), resp.Header(), resp.Body()}, nil
 }
@@ -162,7 +160,7 @@ func (s *session) read(ctx context.Context, q request, out any) (found bool, err
 		return false, s.refusal(q, a, v)
 	}
 	if json.Unmarshal(a.body, out) != nil {
-		return false, unreadable(q, a.status)
+		return false, connectors.Unreadable(Label, "zoho "+q.name, q.reads)
 	}
 	return true, nil
 }
@@ -197,7 +195,7 @@ func (s *session) write(ctx context.Context, q request, member string, n int) ([
 	if v, bad := a.refused(); bad {
 		return nil, s.refusal(q, a, v)
 	}
-	return nil, unreadable(q, a.status)
+	return nil, connectors.Unreadable(Label, "zoho "+q.name, q.reads)
 }
 
 // one writes a single record and returns its id.
@@ -267,48 +265,13 @@ func (s *session) record(ctx context.Context, module, id string, query url.Value
 	case !found:
 		return nil, gone(q.name)
 	case len(p.Data) != 1 || p.Data[0].text("id") == "":
-		return nil, unreadable(q, http.StatusOK)
+		return nil, connectors.Unreadable(Label, "zoho "+q.name, q.reads)
 	}
 	return p.Data[0], nil
 }
 
 func gone(name string) error {
 	return &connectors.Error{Class: connectors.NotFound, Public: connectors.Sentence(connectors.NotFound, Label), Err: fmt.Errorf("zoho %s: no such record", name)}
-}
-
-// noAnswer classifies a request that got no usable answer.
-func noAnswer(q request, err error) error {
-	if mine, ok := errors.AsType[*connectors.Error](err); ok {
-		// The transport itself refused, such as a rate budget that is spent.
-		return mine
-	}
-	wrapped := httpx.Wrap(err)
-	class := connectors.Unavailable
-	if wrapped.Sent && !q.reads {
-		class = connectors.UnknownOutcome
-	}
-	public := connectors.Sentence(class, Label)
-	if errors.Is(err, httpx.ErrPrivateAddress) {
-		public = "The API address of Zoho CRM leads into a private network, which this callsync does not allow. Correct the address."
-		class = connectors.Invalid
-	}
-	return &connectors.Error{Class: class, Public: public, NotSent: !wrapped.Sent, Err: fmt.Errorf("zoho %s: %w", q.name, wrapped)}
-}
-
-// unreadable is a success whose body is not Zoho's: something between answered, or it was cut off.
-func unreadable(q request, status int) error {
-	class := connectors.UnknownOutcome
-	if q.reads {
-		class = connectors.Unavailable
-	}
-	return &connectors.Error{Class: class, Public: connectors.Sentence(class, Label),
-		Err: fmt.Errorf("zoho %s: status %d with a body that cannot be read", q.name, status)}
-}
-
-// isClass tells whether err is of class c.
-func isClass(err error, c connectors.Class) bool {
-	e, ok := errors.AsType[*connectors.Error](err)
-	return ok && e.Class == c
 }
 
 // recordURL opens a record in Zoho's pages.

@@ -130,7 +130,7 @@ func (s *session) verifyKey(ctx context.Context, module, what string, needed boo
 	c := connectors.Check{Name: "Field “" + keyLabel + "” of " + module, OK: true, Text: "The field is there and unique: every " + what + " is written once."}
 	f, err := s.keyField(ctx, module)
 	if err == nil && f.APIName == "" {
-		if err = s.makeKey(ctx, module); err == nil || isClass(err, connectors.Conflict) {
+		if err = s.makeKey(ctx, module); err == nil || connectors.IsClass(err, connectors.Conflict) {
 			f, err = s.keyField(ctx, module)
 			c.Text = "callsync has added its field: every " + what + " is written once."
 		}
