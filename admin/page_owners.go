@@ -167,7 +167,7 @@ func (h *Handler) numbersPage(w http.ResponseWriter, r *http.Request, p principa
 		}
 		v.Learned = append(v.Learned, row)
 	}
-	return h.show(w, r, p, "numbers", "Your own numbers", "reviews", v)
+	return h.show(w, r, p, "numbers", "Your own numbers", settingsNav+"numbers", v)
 }
 
 func (h *Handler) numberForm(w http.ResponseWriter, r *http.Request, p principal) error {

@@ -81,6 +81,7 @@ func (h *Handler) registerPages(mux *http.ServeMux) {
 	page("GET /reviews", viewer, h.reviewsPage)
 	page("POST /reviews/{id}/resolve", operator, h.reviewResolveForm)
 	page("POST /match-choices/{id}/forget", operator, h.choiceForgetForm)
+	page("GET /settings", viewer, h.settingsStart)
 	page("GET /numbers", viewer, h.numbersPage)
 	page("POST /numbers", admin, h.numberForm)
 	page("POST /connections/{id}/test", operator, h.connectionForm(h.testForm))
@@ -176,7 +177,7 @@ var flashes = map[string]string{
 
 // newFrame is the frame of a page for p.
 func (h *Handler) newFrame(r *http.Request, p principal, title, nav string, page any) (frame, error) {
-	f := frame{Title: title, Nav: nav, User: p.Name, CanAct: p.may(operator), CanEdit: p.may(admin), Page: page}
+	f := frame{Title: title, Nav: nav, User: p.Name, CanAct: p.may(operator), CanEdit: p.may(admin), Settings: settingsLinks(p, nav), Page: page}
 	done := r.URL.Query().Get("done")
 	f.Flash, f.Bad = flashes[done], done == "failed"
 	holds, err := h.Store.Holds(r.Context(), p.WorkspaceID)

@@ -161,7 +161,9 @@ type frame struct {
 	Flash   string
 	Bad     bool
 	Now     time.Time
-	Page    any
+	// Settings are the entries beside a page of the settings; none elsewhere.
+	Settings []settingsLink
+	Page     any
 }
 
 // render writes a page. A template that fails leaves nothing half-written.

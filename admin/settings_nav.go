@@ -1,0 +1,49 @@
+package admin
+
+import (
+	"net/http"
+	"strings"
+)
+
+// settingsPage is an entry beside every page of the settings.
+type settingsPage struct {
+	// Name follows "settings:" in the nav of the page's frame.
+	Name, Path, Label string
+	// Role is the least that may see the page.
+	Role string
+}
+
+// settingsPages are the entries in their order. A page adds its line here and shows itself with the nav
+// "settings:" + Name; the layout puts the entries beside it.
+var settingsPages = []settingsPage{
+	{"numbers", "/numbers", "Own numbers", viewer},
+}
+
+// settingsLink is an entry as one page shows it.
+type settingsLink struct {
+	Path, Label string
+	Current     bool
+}
+
+const settingsNav = "settings:"
+
+// settingsLinks are the entries that p may open, on the page with this nav; none on pages that are no settings.
+func settingsLinks(p principal, nav string) []settingsLink {
+	name, ok := strings.CutPrefix(nav, settingsNav)
+	if !ok {
+		return nil
+	}
+	var links []settingsLink
+	for _, s := range settingsPages {
+		if p.may(s.Role) {
+			links = append(links, settingsLink{Path: s.Path, Label: s.Label, Current: s.Name == name})
+		}
+	}
+	return links
+}
+
+// settingsStart leads to the first page of the settings that p may open.
+func (h *Handler) settingsStart(w http.ResponseWriter, r *http.Request, p principal) error {
+	http.Redirect(w, r, settingsLinks(p, settingsNav)[0].Path, http.StatusSeeOther)
+	return nil
+}
