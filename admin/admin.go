@@ -65,6 +65,8 @@ type Handler struct {
 	origins *http.CrossOriginProtection
 	drains  drains
 	live    *liveBoards
+	// patterns are those of the pages, in the order of their registration.
+	patterns []string
 	// previews has a place for each preview under way.
 	previews chan struct{}
 }

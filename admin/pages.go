@@ -20,7 +20,10 @@ func (h *Handler) registerPages(mux *http.ServeMux) {
 	mux.HandleFunc("GET /login", h.loginPage)
 	mux.HandleFunc("POST /login", h.login)
 	mux.HandleFunc("POST /logout", h.logout)
-	page := func(pattern, role string, f pageFunc) { mux.Handle(pattern, h.page(role, f)) }
+	page := func(pattern, role string, f pageFunc) {
+		h.patterns = append(h.patterns, pattern)
+		mux.Handle(pattern, h.page(role, f))
+	}
 	page("GET /{$}", viewer, h.homePage)
 	page("GET /calls", viewer, h.callsPage)
 	page("GET /calls/{id}", viewer, h.callPage)
