@@ -10,6 +10,7 @@
 package espocrm
 
 import (
+	"embed"
 	_ "embed"
 	"net/url"
 	"strings"
@@ -45,29 +46,10 @@ const (
 	concurrency = 4
 )
 
-//go:embed mapping_call.yaml
-var mappingCall []byte
+//go:embed mapping_*.yaml
+var documents embed.FS
 
-//go:embed mapping_contact.yaml
-var mappingContact []byte
-
-//go:embed mapping_lead.yaml
-var mappingLead []byte
-
-//go:embed mapping_task.yaml
-var mappingTask []byte
-
-//go:embed mapping_note.yaml
-var mappingNote []byte
-
-//go:embed mapping_message.yaml
-var mappingMessage []byte
-
-//go:embed mapping_form.yaml
-var mappingForm []byte
-
-//go:embed mapping_ticket.yaml
-var mappingTicket []byte
+var mappings = connectors.DefaultMappings(documents)
 
 type connector struct{}
 
@@ -103,11 +85,7 @@ func (connector) Info() connectors.Info {
 		MaxUpload:      maxUpload,
 		Matches:        []string{connectors.ObjectContact, connectors.ObjectLead, connectors.ObjectCompany},
 		Creates:        []string{connectors.ObjectContact, connectors.ObjectLead},
-		Mappings: map[string][]byte{
-			connectors.ObjectCall: mappingCall, connectors.ObjectContact: mappingContact, connectors.ObjectLead: mappingLead,
-			connectors.ObjectTask: mappingTask, connectors.ObjectNote: mappingNote, connectors.ObjectMessage: mappingMessage,
-			connectors.ObjectForm: mappingForm, connectors.ObjectTicket: mappingTicket,
-		},
+		Mappings:       mappings,
 		Setup: "In EspoCRM, create a role that may create, read (all) and edit (all) calls, contacts, leads, accounts, tasks and cases, " +
 			"read (all) users, and has the assignment permission “all”. Create an API user with this role and the authentication " +
 			"method API Key, and paste its key here. callsync needs a few fields of its own: either connect once with an " +

@@ -10,7 +10,6 @@ package hubspot
 import (
 	"embed"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/go-resty/resty/v2"
@@ -46,19 +45,7 @@ const (
 //go:embed mapping_*.yaml
 var documents embed.FS
 
-// mappings are the default documents by object.
-var mappings = sync.OnceValue(func() map[string][]byte {
-	out := map[string][]byte{}
-	for _, object := range []string{connectors.ObjectCall, connectors.ObjectContact, connectors.ObjectTask, connectors.ObjectNote,
-		connectors.ObjectTicket, connectors.ObjectMessage, connectors.ObjectForm} {
-		b, err := documents.ReadFile("mapping_" + object + ".yaml")
-		if err != nil {
-			panic(err) // a document that is not embedded is a programming error
-		}
-		out[object] = b
-	}
-	return out
-})
+var mappings = connectors.DefaultMappings(documents)
 
 type connector struct{}
 
@@ -105,7 +92,7 @@ func (connector) Info() connectors.Info {
 		MaxUpload: maxUpload,
 		Matches:   []string{connectors.ObjectContact, connectors.ObjectCompany},
 		Creates:   []string{connectors.ObjectContact},
-		Mappings:  mappings(),
+		Mappings:  mappings,
 		Setup: "In HubSpot, create a private app (or a service key) with the scopes crm.objects.contacts.read, " +
 			"crm.objects.contacts.write, crm.objects.owners.read, crm.schemas.contacts.read and crm.schemas.contacts.write; for companies, " +
 			"deals, tickets and recordings also crm.objects.companies.read, crm.objects.deals.read, crm.objects.deals.write, tickets and files. " +

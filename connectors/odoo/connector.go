@@ -11,6 +11,7 @@
 package odoo
 
 import (
+	"embed"
 	_ "embed"
 	"net/url"
 	"regexp"
@@ -57,29 +58,10 @@ const (
 	concurrency = 4
 )
 
-//go:embed mapping_call.yaml
-var mappingCall []byte
+//go:embed mapping_*.yaml
+var documents embed.FS
 
-//go:embed mapping_contact.yaml
-var mappingContact []byte
-
-//go:embed mapping_lead.yaml
-var mappingLead []byte
-
-//go:embed mapping_task.yaml
-var mappingTask []byte
-
-//go:embed mapping_note.yaml
-var mappingNote []byte
-
-//go:embed mapping_message.yaml
-var mappingMessage []byte
-
-//go:embed mapping_form.yaml
-var mappingForm []byte
-
-//go:embed mapping_ticket.yaml
-var mappingTicket []byte
+var mappings = connectors.DefaultMappings(documents)
 
 type connector struct{}
 
@@ -118,11 +100,7 @@ func (connector) Info() connectors.Info {
 		MaxUpload:      maxUpload,
 		Matches:        []string{connectors.ObjectContact, connectors.ObjectLead, connectors.ObjectCompany},
 		Creates:        []string{connectors.ObjectContact, connectors.ObjectLead},
-		Mappings: map[string][]byte{
-			connectors.ObjectCall: mappingCall, connectors.ObjectContact: mappingContact, connectors.ObjectLead: mappingLead,
-			connectors.ObjectTask: mappingTask, connectors.ObjectNote: mappingNote, connectors.ObjectMessage: mappingMessage,
-			connectors.ObjectForm: mappingForm, connectors.ObjectTicket: mappingTicket,
-		},
+		Mappings:       mappings,
 		Setup: "In Odoo, create an internal user callsync with an e-mail address and the rights Contact Creation and, for leads, " +
 			"Sales: User: All Documents. Log in as this user and make an API key: My Profile → Account Security → New API Key " +
 			"(Odoo 17 and later let keys end; choose the longest time). Enter the address, the user name, the key and, before Odoo 19, " +

@@ -9,7 +9,6 @@ package pipedrive
 import (
 	"embed"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/callsync/callsync/connectors"
@@ -41,16 +40,7 @@ const (
 //go:embed mapping_*.yaml
 var documents embed.FS
 
-// defaults are the default mapping documents by object.
-var defaults = sync.OnceValue(func() map[string][]byte {
-	out := map[string][]byte{}
-	files, _ := documents.ReadDir(".")
-	for _, f := range files {
-		object := strings.TrimSuffix(strings.TrimPrefix(f.Name(), "mapping_"), ".yaml")
-		out[object], _ = documents.ReadFile(f.Name())
-	}
-	return out
-})
+var mappings = connectors.DefaultMappings(documents)
 
 type connector struct{}
 
@@ -97,7 +87,7 @@ func (connector) Info() connectors.Info {
 		MaxUpload: maxUpload,
 		Matches:   []string{connectors.ObjectContact, connectors.ObjectLead, connectors.ObjectCompany},
 		Creates:   []string{connectors.ObjectContact, connectors.ObjectLead},
-		Mappings:  defaults(),
+		Mappings:  mappings,
 		Setup: "In Pipedrive, open Personal preferences, API, and copy the token of a user who may see all persons and whose settings access " +
 			"allows call logs for other users. Paste it here and test the connection: callsync then adds one field to persons, by which it " +
 			"recognises those it has made. To connect by OAuth instead, register an app in Pipedrive's Developer Hub with callsync's callback " +

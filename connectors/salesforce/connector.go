@@ -10,7 +10,6 @@ package salesforce
 import (
 	"embed"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/go-resty/resty/v2"
@@ -52,19 +51,7 @@ const (
 //go:embed mapping_*.yaml
 var documents embed.FS
 
-// mappings are the default documents by object.
-var mappings = sync.OnceValue(func() map[string][]byte {
-	out := map[string][]byte{}
-	for _, object := range []string{connectors.ObjectCall, connectors.ObjectContact, connectors.ObjectLead, connectors.ObjectTask,
-		connectors.ObjectNote, connectors.ObjectTicket, connectors.ObjectMessage, connectors.ObjectForm} {
-		b, err := documents.ReadFile("mapping_" + object + ".yaml")
-		if err != nil {
-			panic(err) // a document that is not embedded is a programming error
-		}
-		out[object] = b
-	}
-	return out
-})
+var mappings = connectors.DefaultMappings(documents)
 
 type connector struct{}
 
@@ -112,7 +99,7 @@ func (connector) Info() connectors.Info {
 		MaxUpload:   maxUpload,
 		Matches:     []string{connectors.ObjectContact, connectors.ObjectLead, connectors.ObjectCompany},
 		Creates:     []string{connectors.ObjectContact, connectors.ObjectLead},
-		Mappings:    mappings(),
+		Mappings:    mappings,
 		Setup: "In Salesforce, under Setup → Object Manager → Activity, add a text field Callsync Key (length 100, external ID, unique), the same on " +
 			"Contact, Lead and Case if callsync shall create those, and if you like a date/time field Callsync Start on Activity. Give an integration " +
 			"user a permission set that may edit these fields and the objects. Create an external client app with OAuth, the scope api, and the client " +

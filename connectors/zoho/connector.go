@@ -9,7 +9,6 @@ package zoho
 import (
 	"embed"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/go-resty/resty/v2"
@@ -47,19 +46,7 @@ const (
 //go:embed mapping_*.yaml
 var documents embed.FS
 
-// mappings are the default documents by object.
-var mappings = sync.OnceValue(func() map[string][]byte {
-	out := map[string][]byte{}
-	for _, object := range []string{connectors.ObjectCall, connectors.ObjectContact, connectors.ObjectLead, connectors.ObjectTask,
-		connectors.ObjectNote, connectors.ObjectTicket, connectors.ObjectMessage, connectors.ObjectForm} {
-		b, err := documents.ReadFile("mapping_" + object + ".yaml")
-		if err != nil {
-			panic(err) // a document that is not embedded is a programming error
-		}
-		out[object] = b
-	}
-	return out
-})
+var mappings = connectors.DefaultMappings(documents)
 
 type connector struct{}
 
@@ -100,7 +87,7 @@ func (connector) Info() connectors.Info {
 		MaxUpload:   maxUpload,
 		Matches:     []string{connectors.ObjectContact, connectors.ObjectLead, connectors.ObjectCompany},
 		Creates:     []string{connectors.ObjectContact, connectors.ObjectLead},
-		Mappings:    mappings(),
+		Mappings:    mappings,
 		Setup: "At api-console.zoho.com, add a client: a server-based application whose redirect URI is the one that callsync shows, or a Self Client. " +
 			"Enter its ID and secret here, for a Self Client also the organization ID, and connect. Then test the connection: callsync adds the unique " +
 			"field “" + keyLabel + "” to calls, contacts, leads, tasks and cases, by which it recognises its own records.",

@@ -17,6 +17,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/callsync/callsync/internal/crmfake"
 )
 
 // Credentials that the fake accepts unless Options name others.
@@ -61,7 +63,7 @@ type Fake struct {
 	contents map[string][]byte
 	failures []time.Time
 
-	faults faults
+	faults crmfake.Injector
 }
 
 // New makes an EspoCRM with default data.
@@ -81,6 +83,8 @@ func New(o Options) *Fake {
 		}
 	}
 	f := &Fake{opt: o, defs: definitions(), records: map[string]map[string]record{}, order: map[string][]string{}, contents: map[string][]byte{}}
+	// EspoCRM itself has no limits.
+	f.faults.RateLimited, f.faults.Unavailable = crmfake.Proxy429, crmfake.Proxy503
 	for entity := range f.defs {
 		f.records[entity] = map[string]record{}
 	}
@@ -152,7 +156,7 @@ func translated(status int, label string, data record, format string, args ...an
 // ServeHTTP implements http.Handler.
 func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/_fake/faults" {
-		f.serveFaults(w, r)
+		f.faults.ServeHTTP(w, r)
 		return
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
@@ -162,11 +166,11 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	if f.faults.before(w, r) {
+	if f.faults.Before(w, r) {
 		return
 	}
 	out, err := f.answer(r, body)
-	if f.faults.after(w, r) {
+	if f.faults.After(w, r) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/callsync/callsync/internal/crmfake"
 )
 
 // Credentials and names that the fake accepts unless Options name others.
@@ -61,7 +63,7 @@ type Fake struct {
 	state   state
 	mails   int
 	calls   map[string]int
-	faults  faults
+	faults  crmfake.Injector
 	partner int64
 }
 
@@ -111,6 +113,8 @@ func New(o Options) *Fake {
 		}
 	}
 	f := &Fake{opt: o, models: models(o), calls: map[string]int{}, state: state{rows: map[string]map[int64]Record{}, next: map[string]int64{}, xml: map[string]xmlID{}}}
+	// Odoo itself has no limits.
+	f.faults.RateLimited, f.faults.Unavailable = crmfake.Proxy429, crmfake.Proxy503
 	for model := range f.models {
 		f.state.rows[model] = map[int64]Record{}
 	}
@@ -204,7 +208,7 @@ func missing(model string, id int64) fault {
 // ServeHTTP implements http.Handler.
 func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/_fake/faults" {
-		f.serveFaults(w, r)
+		f.faults.ServeHTTP(w, r)
 		return
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 128<<20))
@@ -212,7 +216,7 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "<html>413</html>", http.StatusRequestEntityTooLarge)
 		return
 	}
-	if f.faults.before(w) {
+	if f.faults.Before(w, r) {
 		return
 	}
 	record := &answer{header: http.Header{}, status: http.StatusOK}
@@ -226,7 +230,7 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		record.html(http.StatusNotFound, "<!DOCTYPE html><html><title>404 Not Found</title></html>")
 	}
-	if f.faults.after(w, r) {
+	if f.faults.After(w, r) {
 		return
 	}
 	maps.Copy(w.Header(), record.header)

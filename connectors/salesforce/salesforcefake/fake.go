@@ -16,6 +16,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/callsync/callsync/internal/crmfake"
 )
 
 // Token is the access token that the fake accepts unless Options name others. ClientID and ClientSecret are its app's.
@@ -85,7 +87,7 @@ type Fake struct {
 	requests map[string]int
 	content  map[string][]byte
 
-	faults faults
+	faults crmfake.Injector
 }
 
 // New makes an org with default data.
@@ -113,6 +115,7 @@ func New(o Options) *Fake {
 	f := &Fake{opt: o, since: o.Now(), defs: definitions(o), records: map[string]map[string]*record{}, order: map[string][]string{}, tokens: map[string]bool{},
 		refresh: map[string]bool{}, codes: map[string]string{}, cursors: map[string]cursor{}, locked: map[string]bool{}, lag: max(o.SearchLag, 0),
 		requests: map[string]int{}, content: map[string][]byte{}}
+	f.faults.RateLimited, f.faults.Unavailable = tooMany, down
 	for name := range f.defs {
 		f.records[name] = map[string]*record{}
 	}
@@ -185,13 +188,25 @@ type reply struct {
 
 func ok(body any) reply { return reply{http.StatusOK, body} }
 
+// tooMany is the answer to more long requests at once than an org may have.
+func tooMany(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
+	w.WriteHeader(http.StatusForbidden)
+	fmt.Fprint(w, `[{"message":"ConcurrentPerOrgLongTxn Limit exceeded","errorCode":"REQUEST_LIMIT_EXCEEDED"}]`)
+}
+
+func down(w http.ResponseWriter) {
+	w.WriteHeader(http.StatusServiceUnavailable)
+	fmt.Fprint(w, `[{"message":"Server unavailable","errorCode":"SERVER_UNAVAILABLE"}]`)
+}
+
 var dataPath = regexp.MustCompile(`^/services/data/v(\d{2,3})\.0(/.*)?$`)
 
 // ServeHTTP implements http.Handler.
 func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.URL.Path == "/_fake/faults":
-		f.serveFaults(w, r)
+		f.faults.ServeHTTP(w, r)
 		return
 	case r.URL.Path == "/_fake/state" || r.URL.Path == "/":
 		f.serveState(w, r)
@@ -208,11 +223,11 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if f.faults.before(w, r) {
+	if f.faults.Before(w, r) {
 		return
 	}
 	status, out := f.answer(r, body)
-	if f.faults.after(w, r) {
+	if f.faults.After(w, r) {
 		return
 	}
 	f.mu.Lock()
