@@ -60,7 +60,7 @@ func (c *Consent) WithholdsRecording(ctx context.Context, workspaceID, sourceID,
 	if err != nil {
 		zone = time.UTC
 	}
-	said, err := rules.Decide(mappings.Input{Call: item.Call, Location: zone,
+	said, err := rules.Decide(mappings.Input{Call: item.Call, Location: zone, Country: source.DefaultCountry,
 		OwnNumber: slices.ContainsFunc(own, func(n records.OwnNumber) bool { return n.Number == item.Call.Customer.Number })})
 	if err != nil || !said.Withholds() {
 		return "", err

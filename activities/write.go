@@ -58,7 +58,7 @@ func (d *attempt) mappingInput(contactID, ownerID string, options []mappings.Opt
 	in := mappings.Input{
 		Message: d.lane.Message, Form: d.lane.Form,
 		Call: d.sharedCall(), RecordingURL: d.recordingURL(), OwnNumber: d.lane.OwnNumber, ContactID: contactID, OwnerID: ownerID, Dispositions: options,
-		CallURL: callURL, Location: loc,
+		CallURL: callURL, Location: loc, Country: d.lane.DefaultCountry,
 	}
 	if d.todo != nil {
 		in = d.followUpInput(in)

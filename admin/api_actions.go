@@ -222,7 +222,7 @@ func (h *Handler) previewActions(ctx context.Context, p principal, o actedConnec
 			}
 			compiled[s.DefaultCountry] = actions
 		}
-		in := mappings.Input{Call: row.Call, OwnNumber: ours[row.Call.Customer.Number], Location: location(s)}
+		in := mappings.Input{Call: row.Call, OwnNumber: ours[row.Call.Customer.Number], Location: location(s), Country: s.DefaultCountry}
 		out.Total++
 		item := ActedCall{CallID: row.Call.ID, StartedAt: row.ListedAt, Direction: row.Call.Direction, Status: row.Call.Status, at: location(s),
 			Customer: cmp.Or(row.Call.Customer.Name, row.Call.Customer.Number, row.Call.Customer.RawNumber)}

@@ -289,7 +289,7 @@ func (h *Handler) previewRules(ctx context.Context, p principal, o ruledOwner, d
 	}
 	for _, row := range calls {
 		s := bySource[row.Call.SourceID]
-		in := mappings.Input{Call: row.Call, OwnNumber: ours[row.Call.Customer.Number], Location: location(s)}
+		in := mappings.Input{Call: row.Call, OwnNumber: ours[row.Call.Customer.Number], Location: location(s), Country: s.DefaultCountry}
 		said, err := decideInTurn(s, in, first[s.ID], now)
 		if err != nil {
 			return out, err

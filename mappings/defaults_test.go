@@ -5,11 +5,14 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/callsync/callsync/call"
 )
@@ -75,6 +78,38 @@ func realisticCalls() map[string]Input {
 			in.Call.Transcription.Text = strings.Repeat("& so on ", 64<<10/8)
 		}),
 	}
+}
+
+// callEndings are further ways in which calls end, for the documents of calls.
+func callEndings() map[string]Input {
+	all := realisticCalls()
+	kolkata, err := time.LoadLocation("Asia/Kolkata")
+	if err != nil {
+		panic(err)
+	}
+	ending := func(direction call.Direction, status call.Status, change func(in *Input)) Input {
+		in := all["missed"]
+		in.Location = kolkata
+		in.Call.Direction, in.Call.Status = direction, status
+		in.Call.Customer.Name = "Asha Rao"
+		in.Call.Agents = []call.Agent{{Name: "Ann Agent", Extension: "101", Status: call.AgentDialed}}
+		if change != nil {
+			change(&in)
+		}
+		return in
+	}
+	all["outbound_missed"] = ending(call.Outbound, call.Missed, nil)
+	all["outbound_voicemail"] = ending(call.Outbound, call.Voicemail, nil)
+	all["outbound_busy"] = ending(call.Outbound, call.Busy, nil)
+	all["abandoned_in_queue"] = ending(call.Inbound, call.Abandoned, func(in *Input) {
+		in.Call.Agents, in.Call.Queue, in.Call.Tags = nil, "Front desk", []string{"vip"}
+	})
+	all["internal_answered"] = ending(call.Internal, call.Answered, func(in *Input) {
+		in.Call.Customer, in.Call.BusinessNumber = call.Party{}, ""
+		in.Call.Agents[0].Status = call.AgentAnswered
+	})
+	all["nothing"] = Input{Call: call.Call{ID: "call-3", Provider: "generic", Phase: call.Ended}, CallURL: "https://sync.example/calls/call-3"}
+	return all
 }
 
 // TestDefaultDocuments holds every default mapping to what it made of the realistic calls; go test -update rewrites it.
@@ -155,4 +190,53 @@ func TestClearedNoteLeavesTheBody(t *testing.T) {
 	require.Nil(t, v)
 	_, err = json.Marshal(res.Fields)
 	require.NoError(t, err)
+}
+
+// badLine finds a label without its value, and separators with nothing between them.
+var badLine = regexp.MustCompile(`(?m)^(?:<(?:b|strong)>)?[A-Z][A-Za-z ]*:(?:</(?:b|strong)>)?\s*(?:<br>)?$|, ,|, $|^, |/ /|  |\b(?:from|to|for|with|of)\s*$`)
+
+// Whatever a phone system leaves out, and however the call ended, no default document writes an empty label, a double
+// separator or a sentence without its end.
+func TestDefaultsReadWellWithoutAnyFact(t *testing.T) {
+	t.Parallel()
+	paths, err := filepath.Glob("../connectors/*/mapping_call.yaml")
+	require.NoError(t, err)
+	programs := map[string]*Program{}
+	for _, path := range paths {
+		data, err := os.ReadFile(path)
+		require.NoError(t, err)
+		doc, err := Parse(data)
+		require.NoError(t, err)
+		programs[path], err = Compile(doc)
+		require.NoError(t, err)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		in := answeredInbound()
+		c := &in.Call
+		c.Direction = call.Direction(rapid.SampledFrom(append(slices.Clone(directions), "")).Draw(t, "direction"))
+		c.Status = call.Status(rapid.SampledFrom(append(slices.Clone(statuses), "")).Draw(t, "status"))
+		for name, leave := range map[string]func(){
+			"name": func() { c.Customer.Name = "" }, "number": func() { c.Customer.Number, c.Customer.RawNumber = "", "" },
+			"own number": func() { c.BusinessNumber = "" }, "agents": func() { c.Agents = nil }, "agent name": func() { c.Agents = []call.Agent{{}} },
+			"queue": func() { c.Queue = "" }, "talk": func() { c.TalkSeconds = nil }, "duration": func() { c.DurationSeconds = ptr(int64(0)) },
+			"times":   func() { c.StartedAt, c.AnsweredAt, c.EndedAt = time.Time{}, time.Time{}, time.Time{} },
+			"outcome": func() { c.Disposition.Value = "" }, "second outcome": func() { c.Disposition.SubValue = "" },
+			"tags": func() { c.Tags = nil }, "one tag": func() { c.Tags = c.Tags[:min(1, len(c.Tags))] }, "note": func() { c.Note = "" },
+			"text": func() { c.Transcription.Text = "" }, "source": func() { c.Attribution.Source = "" }, "medium": func() { c.Attribution.Medium = "" },
+			"recording": func() { in.RecordingURL, c.Recordings = "", nil }, "link": func() { in.CallURL = "" },
+		} {
+			if rapid.Bool().Draw(t, name) {
+				leave()
+			}
+		}
+		for path, p := range programs {
+			res, err := p.Apply(in)
+			require.NoError(t, err)
+			for field, v := range res.Fields {
+				if s, ok := v.(string); ok {
+					require.NotRegexp(t, badLine, s, "%s %s", path, field)
+				}
+			}
+		}
+	})
 }

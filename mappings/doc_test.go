@@ -29,7 +29,7 @@ func TestReference(t *testing.T) {
 	}
 	require.Equal(t, tables, doc, "run go test ./mappings -update")
 
-	in := Input{RecordingURL: "https://sync.example/recordings/r1", Location: time.UTC}
+	in := Input{RecordingURL: "https://sync.example/recordings/r1", Location: time.UTC, Country: "US"}
 	blocks := fence.FindAllStringSubmatch(doc, -1)
 	for _, b := range blocks {
 		if b[1] == "json call" {

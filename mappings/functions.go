@@ -4,6 +4,7 @@ import (
 	"html"
 	"maps"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -116,6 +117,13 @@ func textFunctions() []function {
 			onText(func(s string) any { first, _ := splitName(s); return first }), false},
 		{"last_name", "(name)", "the last word of a name of several words, else nothing", stringToString,
 			onText(func(s string) any { _, last := splitName(s); return last }), false},
+		{"person_name", "(name)", "the name, or nothing if it names nobody: WIRELESS CALLER and other words of the telephone network, numbers", stringToString,
+			onText(func(s string) any {
+				if namesNobody(s) {
+					return nil
+				}
+				return strings.TrimSpace(s)
+			}), false},
 		{"web_link", "(text)", "the text if it is a link that starts with https:// or http://, else nothing", stringToString,
 			onText(func(s string) any {
 				if !isWebLink(s) {
@@ -143,27 +151,34 @@ func listFunctions() []function {
 }
 
 func phoneFunctions() []function {
-	stringToString := []any{new(func(string) string)}
+	forms := []any{new(func(string) string), new(func(string, string) string)}
 	format := func(f phonenumbers.PhoneNumberFormat) func(*run, []any) (any, error) {
 		return func(r *run, a []any) (any, error) {
 			// Reading a number costs far more than its length.
 			if err := r.charge(20_000); err != nil {
 				return nil, err
 			}
-			return phone(a[0], f)
+			country := r.in.Country
+			if len(a) > 1 && a[1] != nil {
+				country, _ = a[1].(string)
+				if phonenumbers.GetCountryCodeForRegion(strings.ToUpper(country)) == 0 {
+					r.warn("A country is two letters, such as US; this one is not known.")
+				}
+			}
+			return phone(a[0], strings.ToUpper(country), f)
 		}
 	}
 	return []function{
-		{"phone_e164", "(number)", "as +14155550101; what is no international number stays as it is", stringToString, format(phonenumbers.E164), false},
-		{"phone_national", "(number)", "as (415) 555-0101", stringToString, format(phonenumbers.NATIONAL), false},
-		{"phone_international", "(number)", "as +1 415-555-0101", stringToString, format(phonenumbers.INTERNATIONAL), false},
+		{"phone_e164", "(number, country?)", "as +14155550101; a number without + is read as one of the country (US), the source's default country if not given; what is no number there stays as it is", forms, format(phonenumbers.E164), false},
+		{"phone_national", "(number, country?)", "as (415) 555-0101", forms, format(phonenumbers.NATIONAL), false},
+		{"phone_international", "(number, country?)", "as +1 415-555-0101", forms, format(phonenumbers.INTERNATIONAL), false},
 	}
 }
 
 func timeFunctions() []function {
 	seconds := []any{new(func(int) string), new(func(float64) string)}
 	return []function{
-		{"time_format", "(time, layout, zone?)", "the time as text; the zone is the account's if not given",
+		{"time_format", "(time, pattern, zone?)", "the time as text; the zone is the source's if not given",
 			[]any{new(func(time.Time, string) string), new(func(time.Time, string, string) string)}, timeFormat, false},
 		{"seconds_between", "(from, to)", "the seconds from one time to another",
 			[]any{new(func(time.Time, time.Time) int)}, secondsBetween, false},
@@ -335,6 +350,15 @@ func splitName(name string) (first, last any) {
 	return strings.Join(words[:len(words)-1], " "), words[len(words)-1]
 }
 
+// networkNames are what telephone networks show in place of a name.
+var networkNames = regexp.MustCompile(`(?i)^(wireless caller|unknown.*|anonymous|unavailable|not available|restricted|blocked|private( caller| number)?|withheld|no caller ?id|toll ?free.*|caller|customer|n/?a)$`)
+
+// namesNobody tells whether what a phone system shows as a name is none.
+func namesNobody(s string) bool {
+	s = strings.TrimSpace(s)
+	return strings.IndexFunc(s, unicode.IsLetter) < 0 || networkNames.MatchString(s)
+}
+
 func join(r *run, a []any) (any, error) {
 	list, err := items(a[0])
 	if err != nil {
@@ -463,18 +487,23 @@ func pairs(r *run, a []any) (any, error) {
 	return out, r.chargeList(out, 4)
 }
 
-// phone formats an international number. Others stay as they are: without a country their digits mean nothing.
-func phone(v any, f phonenumbers.PhoneNumberFormat) (any, error) {
+// phone formats a number: an international one, or one as it is dialled in the country. Others stay as they are, such as
+// extensions, short codes and, without a country, all that do not begin with +: their digits mean nothing by themselves.
+func phone(v any, country string, f phonenumbers.PhoneNumberFormat) (any, error) {
 	s, ok, err := asText(v)
 	if err != nil || !ok {
 		return nil, err
 	}
 	trimmed := strings.TrimSpace(s)
-	if len(trimmed) > 40 || !strings.HasPrefix(trimmed, "+") {
+	international := strings.HasPrefix(trimmed, "+")
+	if len(trimmed) > 40 || !international && country == "" {
 		return s, nil
 	}
-	n, err := phonenumbers.Parse(trimmed, "ZZ")
-	if err != nil {
+	if international {
+		country = "ZZ"
+	}
+	n, err := phonenumbers.Parse(trimmed, country)
+	if err != nil || !international && !phonenumbers.IsValidNumber(n) {
 		return s, nil
 	}
 	return phonenumbers.Format(n, f), nil

@@ -34,6 +34,8 @@ type Input struct {
 	RecordingURL string
 	// Location is the zone in which times are shown in texts; nil means UTC.
 	Location *time.Location
+	// Country is the source's default country ("IN"): numbers without a country code are read as its own. Empty means none.
+	Country string
 }
 
 // Option is one value of a list of the CRM.

@@ -82,7 +82,7 @@ func realisticInputs(object string) map[string]Input {
 		}
 		return all
 	}
-	return realisticCalls()
+	return callEndings()
 }
 
 // TestEachObjectHasItsNames shows which names documents of an object may read, and what is said of others.

@@ -290,7 +290,7 @@ func (v *vocabulary) staticCall(n *ast.CallNode) static {
 		return mapped(strings.ToLower)
 	case "trim":
 		return mapped(strings.TrimSpace)
-	case "text":
+	case "text", "person_name":
 		s.most = first.most
 	case "round":
 		s.kind, s.most, s.unit = FieldNumber, 25, first.unit

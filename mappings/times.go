@@ -9,65 +9,100 @@ import (
 	_ "time/tzdata" // A mapping must read the same on a machine that has no zones.
 )
 
-// tokens are the parts of a time layout, longer ones first. They are the ones of spreadsheets and of most CRMs.
+// tokens are the parts of a time layout, longer ones first: those of Unicode's date patterns (CLDR: dd.MM.yyyy HH:mm), and
+// those of spreadsheets (DD.MM.YYYY). Letters that are in both mean the same.
 var tokens = []struct{ token, layout string }{
-	{"YYYY", "2006"}, {"YY", "06"},
+	{"yyyy", "2006"}, {"YYYY", "2006"}, {"yy", "06"}, {"YY", "06"}, {"y", "2006"},
 	{"MMMM", "January"}, {"MMM", "Jan"}, {"MM", "01"}, {"M", "1"},
-	{"DD", "02"}, {"D", "2"},
-	{"dddd", "Monday"}, {"ddd", "Mon"},
+	{"EEEE", "Monday"}, {"dddd", "Monday"}, {"EEE", "Mon"}, {"ddd", "Mon"}, {"EE", "Mon"}, {"E", "Mon"},
+	{"dd", "02"}, {"DD", "02"}, {"d", "2"}, {"D", "2"},
 	{"HH", "15"}, {"H", hour24}, {"hh", "03"}, {"h", "3"},
-	{"mm", "04"}, {"m", "4"}, {"ss", "05"}, {"s", "5"},
+	{"mm", "04"}, {"m", "4"}, {"ss", "05"}, {"s", "5"}, {"SSS", millisecond},
 	{"A", "PM"}, {"a", "pm"},
-	{"ZZZ", "MST"}, {"Z", "-07:00"},
+	{"ZZZ", "MST"}, {"zzz", "MST"}, {"z", "MST"}, {"XXX", "-07:00"}, {"Z", "-07:00"},
 }
 
-// hour24 stands for the hour without a leading zero, for which Go has no layout.
-const hour24 = "H"
+// hour24 stands for the hour without a leading zero, and millisecond for thousandths, for which Go has no layouts of their own.
+const (
+	hour24      = "H"
+	millisecond = "S"
+)
 
 // maxLayout is far above every layout that means something.
 const maxLayout = 100
 
-// formatTime writes t by tokens; text in [brackets] stays as it is. Each token is formatted by itself, so that no text
-// around it can be taken for a part of a layout.
+// formatTime writes t by tokens; text in 'quotes' or [brackets] stays as it is, and '' is a quote. Each token is formatted by
+// itself, so that no text around it can be taken for a part of a layout.
 func formatTime(t time.Time, layout string) string {
-	var b strings.Builder
+	out := make([]byte, 0, len(layout)+16)
 next:
 	for i := 0; i < len(layout); {
-		if layout[i] == '[' {
+		switch layout[i] {
+		case '[':
 			if end := strings.IndexByte(layout[i:], ']'); end > 0 {
-				b.WriteString(layout[i+1 : i+end])
+				out = append(out, layout[i+1:i+end]...)
 				i += end + 1
+				continue
+			}
+		case '\'':
+			if n := quoted(&out, layout[i:]); n > 0 {
+				i += n
 				continue
 			}
 		}
 		for _, tok := range tokens {
 			if strings.HasPrefix(layout[i:], tok.token) {
-				if tok.layout == hour24 {
-					b.WriteString(strconv.Itoa(t.Hour()))
-				} else {
-					b.WriteString(t.Format(tok.layout))
+				switch tok.layout {
+				case hour24:
+					out = strconv.AppendInt(out, int64(t.Hour()), 10)
+				case millisecond:
+					out = fmt.Appendf(out, "%03d", t.Nanosecond()/int(time.Millisecond))
+				default:
+					out = t.AppendFormat(out, tok.layout)
 				}
 				i += len(tok.token)
 				continue next
 			}
 		}
-		b.WriteByte(layout[i])
+		out = append(out, layout[i])
 		i++
 	}
-	return b.String()
+	return string(out)
+}
+
+// quoted appends the text in quotes with which s begins, and tells how long it is there; 0 if the quote has no end.
+func quoted(out *[]byte, s string) int {
+	if strings.HasPrefix(s, "''") {
+		*out = append(*out, '\'')
+		return 2
+	}
+	start := len(*out)
+	for i := 1; i < len(s); i++ {
+		if s[i] != '\'' {
+			*out = append(*out, s[i])
+			continue
+		}
+		if !strings.HasPrefix(s[i:], "''") {
+			return i + 1
+		}
+		*out = append(*out, '\'')
+		i++
+	}
+	*out = (*out)[:start]
+	return 0
 }
 
 func timeFormat(r *run, a []any) (any, error) {
 	t, ok := a[0].(time.Time)
 	layout, ok2 := a[1].(string)
 	if !ok || !ok2 || len(layout) > maxLayout {
-		return nil, valueError(`time_format takes a time and a layout such as "YYYY-MM-DD HH:mm".`)
+		return nil, valueError(`time_format takes a time and a pattern such as "dd.MM.yyyy HH:mm".`)
 	}
 	loc := r.location
 	if len(a) > 2 && a[2] != nil {
 		name, _ := a[2].(string)
 		if loc = zone(name); loc == nil {
-			r.warn("The time zone is not known; the account's is used.")
+			r.warn("The time zone is not known; the source's is used.")
 			loc = r.location
 		}
 	}

@@ -191,7 +191,7 @@ func (v *validator) date(f records.SchemaField, textual bool, wrong func(string)
 	case v.typ() == DateTime && f.DateText:
 		return wrong(" Use type text with " + form + ".")
 	case v.typ() == DateTime:
-		v.warn(CodePrecision, "type", "%s holds a date in the CRM: the time of day is lost, and the day is that of UTC. %s gives the day of the account's time zone, as text.", called(f), form)
+		v.warn(CodePrecision, "type", "%s holds a date in the CRM: the time of day is lost, and the day is that of UTC. %s gives the day of the source's time zone, as text.", called(f), form)
 	case !textual:
 		return wrong("")
 	case v.value.kind == FieldDateTime:
