@@ -121,10 +121,10 @@ func TestBrowserMapping(t *testing.T) {
 	replace := func(old, with string) {
 		js[bool](b, `(() => { const e = document.getElementById("document"); e.value = e.value.replace(`+text(old)+`, `+text(with)+`); e.dispatchEvent(new Event("input", {bubbles: true})); return true })()`)
 	}
-	replace(`label(direction) + " call"`, `upper(direction) + " CALL"`)
+	replace(`"Outbound call to")`, `upper("Outbound call to"))`)
 	b.until(`document.querySelector("#mapping-preview .counts .changed") !== null`)
-	require.Contains(t, js[string](b, `document.getElementById("document").value`), `+ " CALL"`)
-	require.Contains(t, js[string](b, `document.getElementById("mapping-preview").innerText`), "OUTBOUND CALL to")
+	require.Contains(t, js[string](b, `document.getElementById("document").value`), `upper("Outbound`)
+	require.Contains(t, js[string](b, `document.getElementById("mapping-preview").innerText`), "OUTBOUND CALL TO")
 	js[bool](b, `(document.querySelector("#mapping-preview .mapped .how summary").click(), true)`)
 	b.picture("mapping-changed", true)
 	b.dark(true)
@@ -132,13 +132,13 @@ func TestBrowserMapping(t *testing.T) {
 	b.dark(false)
 
 	// A fault is told while one types, and leads to its line.
-	replace(`upper(direction)`, `uper(direction)`)
+	replace(`upper("Out`, `uper("Out`)
 	b.until(`document.querySelector("#mapping-problems [data-line]") !== null`)
 	require.Contains(t, js[string](b, `document.getElementById("mapping-problems").innerText`), "Did you mean upper?")
 	b.run(chromedp.Click(chromedp.CSS("#mapping-problems [data-line]")))
 	b.until(`document.activeElement.id === "document" && document.getElementById("document").selectionEnd > document.getElementById("document").selectionStart`)
 	b.picture("mapping-wrong", true)
-	replace(`uper(direction)`, `upper(direction)`)
+	replace(`uper("Out`, `upper("Out`)
 	b.until(`document.querySelector("#mapping-problems .fails") === null && document.querySelector("#mapping-preview .counts") !== null`)
 	b.run(chromedp.SendKeys(chromedp.CSS("#note"), "Loud subjects"))
 	b.press("save")

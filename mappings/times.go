@@ -31,7 +31,7 @@ const (
 // maxLayout is far above every layout that means something.
 const maxLayout = 100
 
-// formatTime writes t by tokens; text in 'quotes' or [brackets] stays as it is, and '' is a quote. Each token is formatted by
+// formatTime writes t by tokens; text in 'quotes' or [brackets] stays as it is, and ” is a quote. Each token is formatted by
 // itself, so that no text around it can be taken for a part of a layout.
 func formatTime(t time.Time, layout string) string {
 	out := make([]byte, 0, len(layout)+16)
