@@ -216,7 +216,7 @@ func (d *Directory) fold(ctx context.Context, h records.History) (row records.Ca
 		// The stale limit has closed it; only a receipt that ends it takes the flag away.
 		c.Phase, c.Stale, c.Live = call.Ended, true, call.LivePicture{}
 	}
-	row = records.CallRow{Call: c, Complete: call.Complete(c, f.expects), WindowBase: h.Before.WindowBase, CreatedAt: h.Before.CreatedAt}
+	row = records.CallRow{Call: c, Complete: call.Complete(c, f.expects), Artifacts: call.Completeness(c, f.expects, time.Time{}, time.Time{}), WindowBase: h.Before.WindowBase, CreatedAt: h.Before.CreatedAt}
 	if row.WindowBase.IsZero() {
 		row.WindowBase = call.WindowBase(c)
 	}

@@ -26,7 +26,15 @@ func SchemaVersion() (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return len(all), nil
+	return newest(all), nil
+}
+
+// newest is the version that the last migration leads to.
+func newest(all []migration) int {
+	if len(all) == 0 {
+		return 0
+	}
+	return all[len(all)-1].version
 }
 
 // Migrate brings the database at url to the schema of this binary and returns the versions before and after. Each file
@@ -55,19 +63,21 @@ func migrate(ctx context.Context, url string, files fs.FS) (from, to int, err er
 	if err != nil {
 		return 0, 0, err
 	}
-	from = len(applied)
-	if from > len(all) {
-		return from, from, fmt.Errorf("postgres: migrate: the database is at version %d and this binary knows only %d: run the newer callsync", from, len(all))
+	from = newest(applied)
+	if len(applied) > len(all) {
+		return from, from, fmt.Errorf("postgres: migrate: the database is at version %d and this binary knows only %d: run the newer callsync", from, newest(all))
 	}
 	for i, a := range applied {
 		if a.version != all[i].version || a.checksum != all[i].checksum {
 			return from, from, fmt.Errorf("postgres: migrate: version %d (%s) was applied with another text than this binary has", a.version, a.name)
 		}
 	}
-	for to = from; to < len(all); to++ {
-		if err := apply(ctx, conn, all[to]); err != nil {
+	to = from
+	for _, m := range all[len(applied):] {
+		if err := apply(ctx, conn, m); err != nil {
 			return from, to, err
 		}
+		to = m.version
 	}
 	return from, to, nil
 }
@@ -80,19 +90,19 @@ type migration struct {
 	checksum string
 }
 
-// migrations reads the files, which are numbered from 1 without gaps.
+// migrations reads the files, whose numbers rise. A number may be missing: those who work at the same time have one each.
 func migrations(files fs.FS) ([]migration, error) {
 	names, err := fs.Glob(files, "migrations/*.sql")
 	if err != nil {
 		return nil, err
 	}
 	var all []migration
-	for i, file := range names {
+	for _, file := range names {
 		name := path.Base(file)
 		number, _, _ := strings.Cut(name, "_")
 		version, err := strconv.Atoi(number)
-		if err != nil || version != i+1 {
-			return nil, fmt.Errorf("postgres: migration %s: want number %04d", name, i+1)
+		if err != nil || version <= newest(all) {
+			return nil, fmt.Errorf("postgres: migration %s: want a number after %d", name, newest(all))
 		}
 		sql, err := fs.ReadFile(files, file)
 		if err != nil {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -14,27 +13,8 @@ import (
 	"github.com/callsync/callsync/records"
 )
 
-// callState tells where a call (alias c) stands with its CRMs. Lanes of connections that were deleted do not count.
-const callState = `case
-	when c.phase = 'live' then 'live'
-	when l.parked > 0 then 'on_hold'
-	when l.open > 0 or c.settled_revision < c.revision then 'waiting'
-	when l.done > 0 then 'synced'
-	else 'skipped' end`
-
-// laneCounts are what callState asks of the lanes (d) of a call (c).
-const laneCounts = `count(*) filter (where d.state = 'parked') as parked,
-	count(*) filter (where d.state in ('waiting', 'reserved', 'sending') or (d.state = 'done' and d.revision < c.revision)) as open,
-	count(*) filter (where d.state = 'done') as done`
-
-// callLanes counts the lanes of c by what state they are in. A lane that settled an older revision is open.
-const callLanes = `cross join lateral (
-	select ` + laneCounts + `
-	from deliveries d join connections k on k.id = d.connection_id and k.deleted_at is null
-	where d.workspace_id = c.workspace_id and d.record_id = c.id and d.object = 'call') l`
-
 const callColumns = `c.id, c.state, c.revision, c.complete, coalesce(c.window_base, '0001-01-01 00:00:00+00'), c.changed_at,
-	c.settled_revision, c.created_at, c.listed_at, ` + callState
+	c.settled_revision, c.created_at, c.listed_at, l.state`
 
 func scanCallItem(row pgx.CollectableRow) (records.CallItem, error) {
 	var (
@@ -68,80 +48,6 @@ func utc(t time.Time) time.Time {
 // queryTimeout bounds a search, which may have to look at many calls.
 const queryTimeout = 10 * time.Second
 
-// CallsPage lists calls, newest first, with their deliveries. A search that takes too long ends with
-// context.DeadlineExceeded.
-func (db *DB) CallsPage(ctx context.Context, workspaceID string, f records.CallFilter) ([]records.CallItem, error) {
-	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
-	defer cancel()
-	var b queryBuilder
-	b.where("c.workspace_id = " + b.arg(workspaceID) + " and c.merged_into is null")
-	b.callFilter(workspaceID, f)
-	if err := db.callSearch(ctx, &b, workspaceID, f.Query); err != nil {
-		return nil, fmt.Errorf("search calls: %w", timedOut(ctx, err))
-	}
-	sql := "select " + callColumns + " from calls c " + callLanes + " where " + strings.Join(b.conditions, " and ") +
-		" order by c.listed_at desc, c.id desc limit " + b.arg(f.Limit)
-	rows, err := db.pool.Query(ctx, sql, b.args...)
-	if err != nil {
-		return nil, fmt.Errorf("list calls: %w", timedOut(ctx, err))
-	}
-	items, err := pgx.CollectRows(rows, scanCallItem)
-	if err != nil {
-		return nil, fmt.Errorf("list calls: %w", timedOut(ctx, err))
-	}
-	return items, db.addDeliveries(ctx, workspaceID, items)
-}
-
-// callFilter adds the conditions of f, but for its Query, to a query of calls (c) with callLanes.
-func (b *queryBuilder) callFilter(workspaceID string, f records.CallFilter) {
-	if !f.Before.Start() {
-		b.where("(c.listed_at, c.id) < (" + b.arg(f.Before.At) + ", " + b.arg(f.Before.ID) + "::uuid)")
-	}
-	if !f.From.IsZero() {
-		b.where("c.listed_at >= " + b.arg(f.From))
-	}
-	if !f.To.IsZero() {
-		b.where("c.listed_at < " + b.arg(f.To))
-	}
-	if f.SourceID != "" {
-		b.where("c.source_id = " + b.arg(f.SourceID) + "::uuid")
-	}
-	if f.ConnectionID != "" {
-		b.where("exists (select from deliveries d where d.workspace_id = c.workspace_id and d.record_id = c.id and d.object = 'call' and d.connection_id = " + b.arg(f.ConnectionID) + "::uuid)")
-	}
-	if f.State != "" {
-		b.where(callState + " = " + b.arg(f.State))
-	}
-	// What the state says already, in words that an index knows.
-	switch f.State {
-	case records.CallLive:
-		b.where("c.phase = 'live'")
-	case records.CallWaiting:
-		b.where("c.settled_revision < c.revision or c.id in (select d.record_id from deliveries d where d.workspace_id = " + b.arg(workspaceID) + " and d.state in ('waiting', 'reserved', 'sending'))")
-	case records.CallOnHold:
-		b.where("c.id in (select d.record_id from deliveries d where d.workspace_id = " + b.arg(workspaceID) + " and d.state = 'parked')")
-	}
-}
-
-// callSearch adds the condition of what a person typed.
-func (db *DB) callSearch(ctx context.Context, b *queryBuilder, workspaceID, query string) error {
-	q := strings.TrimSpace(strings.ToValidUTF8(strings.ReplaceAll(query, "\x00", ""), ""))
-	if q == "" {
-		return nil
-	}
-	exact, broad := search(q)
-	found, err := db.exactly(ctx, workspaceID, exact)
-	switch {
-	case err != nil:
-		return err
-	case found:
-		b.where(exact(b))
-	default:
-		b.where(broad(b))
-	}
-	return nil
-}
-
 // timedOut makes the driver's error one that callers can tell.
 func timedOut(ctx context.Context, err error) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
@@ -163,84 +69,6 @@ func (b *queryBuilder) arg(v any) string {
 	return fmt.Sprintf("$%d", len(b.args))
 }
 
-// minDigits is how many digits make a search text a phone number.
-const minDigits = 4
-
-// condition writes one for a query.
-type condition func(*queryBuilder) string
-
-// search makes the conditions for what a person typed. exact finds an id of ours or the end of a phone number in any
-// format by an index, and is nil for text that is neither; broad looks through everything that the text may be: a part of
-// a name, of an agent or of a number, or a name under which the provider knows the call.
-func search(q string) (exact, broad condition) {
-	digits, rest := phoneDigits(q)
-	isNumber := len(digits) >= minDigits && rest == ""
-	if _, ok := parseUUID(q); ok {
-		exact = func(b *queryBuilder) string { return "c.id = " + b.arg(q) + "::uuid" }
-	} else if isNumber {
-		// Leading zeros are the trunk prefix (0) or stand for the + (00); E.164 has neither.
-		exact = func(b *queryBuilder) string {
-			// A range, because an index serves LIKE only while the planner sees the pattern. ':' comes after '9'.
-			// The ids are gathered first, because the planner would rather walk the list until it has a page full. $1 is
-			// the workspace in every query that searches.
-			end := reversed(strings.TrimLeft(digits, "0"))
-			return "c.id = any(array(select n.id from calls n where n.workspace_id = $1 and n.merged_into is null and reverse(n.customer_number) ~>=~ " +
-				b.arg(end) + " and reverse(n.customer_number) ~<~ " + b.arg(end+":") + " order by n.listed_at desc limit 10000))"
-		}
-	}
-	return exact, func(b *queryBuilder) string {
-		like := b.arg("%" + escapeLike(q) + "%")
-		or := []string{"c.customer_name ilike " + like, "c.agent_text ilike " + like,
-			"c.state ->> 'provider_call_id' = " + b.arg(q),
-			"c.id in (select a.call_id from call_aliases a where a.workspace_id = c.workspace_id and a.value = " + b.arg(q) + ")"}
-		if isNumber {
-			or = append(or, "c.customer_number like "+b.arg("%"+digits+"%"))
-		}
-		return strings.Join(or, " or ")
-	}
-}
-
-// exactly tells whether the workspace has any call that an exact search finds.
-func (db *DB) exactly(ctx context.Context, workspaceID string, exact condition) (bool, error) {
-	if exact == nil {
-		return false, nil
-	}
-	var b queryBuilder
-	b.where("c.workspace_id = " + b.arg(workspaceID) + " and c.merged_into is null")
-	b.where(exact(&b))
-	var found bool
-	err := db.pool.QueryRow(ctx, "select exists (select from calls c where "+strings.Join(b.conditions, " and ")+")", b.args...).Scan(&found)
-	return found, err
-}
-
-// phoneDigits splits q into its digits and whatever is not part of how people write numbers.
-func phoneDigits(q string) (digits, rest string) {
-	var d, r strings.Builder
-	for _, c := range q {
-		switch {
-		case c >= '0' && c <= '9':
-			d.WriteRune(c)
-		case strings.ContainsRune("+-–()./ \u00a0\t", c):
-		default:
-			r.WriteRune(c)
-		}
-	}
-	return d.String(), r.String()
-}
-
-func reversed(s string) string {
-	b := []byte(s)
-	for i, j := 0, len(b)-1; i < j; i, j = i+1, j-1 {
-		b[i], b[j] = b[j], b[i]
-	}
-	return string(b)
-}
-
-// escapeLike takes their meaning from the wildcards of LIKE.
-func escapeLike(s string) string {
-	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(s)
-}
-
 // CallDetail returns a call with its deliveries, and for a call that was folded into another one that one.
 func (db *DB) CallDetail(ctx context.Context, workspaceID, id string) (records.CallItem, error) {
 	if _, ok := parseUUID(id); !ok {
@@ -252,7 +80,7 @@ func (db *DB) CallDetail(ctx context.Context, workspaceID, id string) (records.C
 			union all
 			select c.id, c.merged_into, depth + 1 from calls c join chain on c.id = chain.merged_into
 			where c.workspace_id = $1 and depth < 20)
-		select `+callColumns+` from chain join calls c on c.id = chain.id `+callLanes+`
+		select `+callColumns+` from chain join calls c on c.id = chain.id join call_list l on l.call_id = c.id
 		where chain.merged_into is null`, workspaceID, id)
 	if err != nil {
 		return records.CallItem{}, fmt.Errorf("read a call: %w", err)

@@ -1,7 +1,9 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -35,24 +37,35 @@ func (db *DB) flows(ctx context.Context, workspaceID string, from, to time.Time,
 	for at := first; at.Before(to); at = at.Add(step) {
 		s.Trend = append(s.Trend, records.TrendStep{At: at, ByState: map[string]int64{}})
 	}
+	// Everything by one look at the span: there are few combinations.
 	rows, err := db.pool.Query(ctx, `
-		with span as (select c.id, c.phase, c.revision, c.settled_revision, c.listed_at from calls c
-			where c.workspace_id = $1 and c.merged_into is null and c.listed_at >= $2 and c.listed_at < $3),
-		lanes as (select c.id, `+laneCounts+` from span c join deliveries d on d.record_id = c.id and d.object = 'call'
-			join connections k on k.id = d.connection_id and k.deleted_at is null where d.workspace_id = $1 group by c.id, c.revision)
-		select floor(extract(epoch from c.listed_at - $4::timestamptz) / $5)::int, `+callState+`, count(*)
-		from span c left join lanes l on l.id = c.id group by 1, 2`, workspaceID, from, to, first, s.StepSeconds)
+		select floor(extract(epoch from listed_at - $4::timestamptz) / $5)::int, source_id, state, status, lanes, count(*)
+		from call_list where workspace_id = $1 and listed_at >= $2 and listed_at < $3 group by 1, 2, 3, 4, 5`, workspaceID, from, to, first, s.StepSeconds)
 	if err != nil {
 		return err
 	}
+	s.ByStatus, s.ByState, s.Deliveries = map[string]int64{}, map[string]int64{}, map[string]int64{}
+	bySource, byLane := map[string]int64{}, map[string]map[string]int64{}
 	var (
-		at    int
-		state string
-		n     int64
+		at                           int
+		source, state, status, lanes string
+		n                            int64
 	)
-	_, err = pgx.ForEachRow(rows, []any{&at, &state, &n}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&at, &source, &state, &status, &lanes, &n}, func() error {
 		if at >= 0 && at < len(s.Trend) {
-			s.Trend[at].ByState[state] = n
+			s.Trend[at].ByState[state] += n
+		}
+		s.Calls += n
+		s.ByStatus[cmp.Or(status, "unknown")] += n
+		s.ByState[state] += n
+		bySource[source] += n
+		for _, lane := range strings.Fields(lanes) {
+			connection, letter := lane[:len(lane)-1], stateOfLetter[lane[len(lane)-1]]
+			s.Deliveries[letter] += n
+			if byLane[connection] == nil {
+				byLane[connection] = map[string]int64{}
+			}
+			byLane[connection][letter] += n
 		}
 		return nil
 	})
@@ -60,43 +73,38 @@ func (db *DB) flows(ctx context.Context, workspaceID string, from, to time.Time,
 		return err
 	}
 	rows, err = db.pool.Query(ctx, `
-		select s.id, coalesce(c.n, 0), coalesce(q.quarantined, 0), coalesce(q.rejected, 0), r.received_at
+		select s.id, coalesce(q.quarantined, 0), coalesce(q.rejected, 0), r.received_at
 		from sources s
-		left join (select source_id, count(*) as n from calls where workspace_id = $1 and merged_into is null and listed_at >= $2 and listed_at < $3 group by 1) c on c.source_id = s.id
-		left join (select source_id, count(*) filter (where state = 'quarantined') as quarantined, count(*) filter (where state = 'rejected') as rejected from receipt_results where workspace_id = $1 and state in ('quarantined', 'rejected') and receipt_id >= $4::uuid and receipt_id < $5::uuid group by 1) q on q.source_id = s.id
+		left join (select source_id, count(*) filter (where state = 'quarantined') as quarantined, count(*) filter (where state = 'rejected') as rejected from receipt_results where workspace_id = $1 and state in ('quarantined', 'rejected') and receipt_id >= $2::uuid and receipt_id < $3::uuid group by 1) q on q.source_id = s.id
 		left join lateral (select received_at from receipts where workspace_id = $1 and source_id = s.id order by id desc limit 1) r on true
-		where s.workspace_id = $1 and s.deleted_at is null order by s.id`, workspaceID, from, to, firstID(from.Add(-time.Minute)), firstID(to.Add(time.Minute)))
+		where s.workspace_id = $1 and s.deleted_at is null order by s.id`, workspaceID, firstID(from.Add(-time.Minute)), firstID(to.Add(time.Minute)))
 	if err != nil {
 		return err
 	}
 	s.BySource, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (records.SourceFlow, error) {
 		var f records.SourceFlow
 		var last *time.Time
-		err := row.Scan(&f.SourceID, &f.Calls, &f.Quarantined, &f.Rejected, &last)
-		f.LastReceipt = orZero(last).UTC()
+		err := row.Scan(&f.SourceID, &f.Quarantined, &f.Rejected, &last)
+		f.LastReceipt, f.Calls = orZero(last).UTC(), bySource[f.SourceID]
 		return f, err
 	})
 	if err != nil {
 		return err
 	}
-	rows, err = db.pool.Query(ctx, `
-		select k.id, coalesce(d.state, ''), count(d.id)
-		from connections k
-		left join (select d.id, d.connection_id, d.state from calls c join deliveries d on d.record_id = c.id and d.object = 'call'
-			where c.workspace_id = $1 and d.workspace_id = $1 and c.merged_into is null and c.listed_at >= $2 and c.listed_at < $3) d on d.connection_id = k.id
-		where k.workspace_id = $1 and k.deleted_at is null group by 1, 2 order by 1, 2`, workspaceID, from, to)
+	rows, err = db.pool.Query(ctx, `select id from connections where workspace_id = $1 and deleted_at is null order by id`, workspaceID)
 	if err != nil {
 		return err
 	}
-	var id string
-	_, err = pgx.ForEachRow(rows, []any{&id, &state, &n}, func() error {
-		if last := len(s.ByConnection) - 1; last < 0 || s.ByConnection[last].ConnectionID != id {
-			s.ByConnection = append(s.ByConnection, records.ConnectionFlow{ConnectionID: id, ByState: map[string]int64{}})
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	for _, id := range ids {
+		f := records.ConnectionFlow{ConnectionID: id, ByState: byLane[id[len(id)-8:]]}
+		if f.ByState == nil {
+			f.ByState = map[string]int64{}
 		}
-		if state != "" {
-			s.ByConnection[len(s.ByConnection)-1].ByState[state] = n
-		}
-		return nil
-	})
+		s.ByConnection = append(s.ByConnection, f)
+	}
 	return err
 }
+
+// stateOfLetter is what the letters of call_list.lanes stand for.
+var stateOfLetter = map[byte]string{'w': records.DeliveryWaiting, 'd': records.DeliveryDone, 'p': records.DeliveryParked, 's': records.DeliverySkipped}

@@ -66,52 +66,52 @@ func (db *DB) Stats(ctx context.Context, workspaceID string, from, to time.Time)
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
 	s := records.Stats{}
-	const calls = ` from calls c %s where c.workspace_id = $1 and c.merged_into is null and c.listed_at >= $2 and c.listed_at < $3 `
-	span := []any{workspaceID, from, to}
-	// The clocks of receivers may differ by a little from the times in the receipts' ids.
-	ids := []any{workspaceID, firstID(from.Add(-time.Minute)), firstID(to.Add(time.Minute)), from, to}
-	var err error
-	count := func(sql string, args []any) map[string]int64 {
-		if err != nil {
-			return nil
-		}
-		var m map[string]int64
-		m, err = db.count(ctx, sql, args)
-		return m
+	if err := db.flows(ctx, workspaceID, from, to, &s); err != nil {
+		return s, fmt.Errorf("count calls: %w", timedOut(ctx, err))
 	}
-	s.ByStatus = count(`select coalesce(nullif(c.status, ''), 'unknown'), count(*)`+fmt.Sprintf(calls, "")+`group by 1`, span)
-	// All at once instead of call by call, as lists do: a long span has many.
-	s.ByState = count(`with span as (select c.id, c.phase, c.revision, c.settled_revision`+fmt.Sprintf(calls, "")+`),
-		lanes as (select c.id, `+laneCounts+` from span c join deliveries d on d.record_id = c.id and d.object = 'call'
-			join connections k on k.id = d.connection_id and k.deleted_at is null where d.workspace_id = $1 group by c.id, c.revision)
-		select `+callState+`, count(*) from span c left join lanes l on l.id = c.id group by 1`, span)
-	s.Deliveries = count(`select d.state, count(*)`+fmt.Sprintf(calls, "join deliveries d on d.record_id = c.id and d.object = 'call'")+`group by 1`, span)
-	if err == nil {
-		err = db.flows(ctx, workspaceID, from, to, &s)
+	if err := db.countReceipts(ctx, workspaceID, from, to, &s); err != nil {
+		return s, fmt.Errorf("count receipts: %w", timedOut(ctx, err))
 	}
-	s.ByReceipt = count(`select `+receiptState+`, count(*) from receipts r `+receiptJoins+`
-		where r.workspace_id = $1 and r.id >= $2::uuid and r.id < $3::uuid and r.received_at >= $4 and r.received_at < $5 group by 1`, ids)
-	others := count(`select 'messages', count(*) from messages where workspace_id = $1 and created_at >= $2 and created_at < $3
-		union all select 'forms', count(*) from forms where workspace_id = $1 and created_at >= $2 and created_at < $3
+	// The ids of messages and forms are made when they arrive, as created_at is, by clocks that may differ by a little.
+	others, err := db.count(ctx, `select 'messages', count(*) from messages where workspace_id = $1 and id >= $4::uuid and id < $5::uuid and created_at >= $2 and created_at < $3
+		union all select 'forms', count(*) from forms where workspace_id = $1 and id >= $4::uuid and id < $5::uuid and created_at >= $2 and created_at < $3
 		union all select 'on_hold', count(*) `+liveConnections+`
 		union all select 'retrying', count(*) from deliveries d join connections k on k.id = d.connection_id and k.deleted_at is null
-			where d.workspace_id = $1 and d.state in ('waiting', 'sending') and d.class <> '' and d.object <> 'contact' `, span)
+			where d.workspace_id = $1 and d.state in ('waiting', 'sending') and d.class <> '' and d.object <> 'contact' `,
+		[]any{workspaceID, from, to, firstID(from.Add(-time.Hour)), firstID(to.Add(time.Hour))})
 	if err != nil {
 		return s, fmt.Errorf("count: %w", timedOut(ctx, err))
 	}
-	s.Calls, s.Receipts = total(s.ByStatus), total(s.ByReceipt)
 	s.Messages, s.Forms, s.OnHold, s.Retrying = others["messages"], others["forms"], others["on_hold"], others["retrying"]
 	err = db.pool.QueryRow(ctx, `
-		select percentile_cont(0.5) within group (order by t.seconds), percentile_cont(0.95) within group (order by t.seconds)
-		from (select extract(epoch from a.at - c.ended_at)::float8 as seconds`+fmt.Sprintf(calls, `
-			join deliveries d on d.record_id = c.id and d.object = 'call'
-			join (select delivery_id, min(at) as at from delivery_attempts where workspace_id = $1 and outcome = 'done' and at >= $2 group by delivery_id) a
-				on a.delivery_id = d.id`)+`
-			and c.ended_at is not null) t`, span...).Scan(&s.SecondsToCRM.P50, &s.SecondsToCRM.P95)
+		select percentile_cont(0.5) within group (order by crm_seconds), percentile_cont(0.95) within group (order by crm_seconds)
+		from call_list where workspace_id = $1 and listed_at >= $2 and listed_at < $3 and crm_seconds is not null`, workspaceID, from, to).Scan(&s.SecondsToCRM.P50, &s.SecondsToCRM.P95)
 	if err != nil {
 		return s, fmt.Errorf("measure: %w", timedOut(ctx, err))
 	}
 	return s, nil
+}
+
+// countReceipts sums up whole hours, counts the parts of hours at both ends, and what still waits.
+func (db *DB) countReceipts(ctx context.Context, workspaceID string, from, to time.Time, s *records.Stats) error {
+	first, last := from.UTC().Add(time.Hour-1).Truncate(time.Hour), to.UTC().Truncate(time.Hour)
+	if last.Before(first) {
+		first, last = to.UTC(), to.UTC() // no whole hour
+	}
+	var err error
+	s.ByReceipt, err = db.count(ctx, `
+		select state, sum(n)::bigint from (
+			select state, sum(receipts) as n from receipt_hours where workspace_id = $1 and hour >= $2 and hour < $3 group by state
+			union all
+			select state, count(*) from receipt_results where workspace_id = $1 and (receipt_id >= $4::uuid and receipt_id < $5::uuid or receipt_id >= $6::uuid and receipt_id < $7::uuid) group by state
+			union all
+			select 'pending', count(*) from inbox where workspace_id = $1 and receipt_id >= $4::uuid and receipt_id < $7::uuid
+			union all
+			select x.state, -count(*) from inbox i join receipt_results x on x.receipt_id = i.receipt_id where i.workspace_id = $1 and i.receipt_id >= $4::uuid and i.receipt_id < $7::uuid group by 1) n
+		group by state having sum(n) <> 0`,
+		[]any{workspaceID, first, last, firstID(from), firstID(first), firstID(last), firstID(to)})
+	s.Receipts = total(s.ByReceipt)
+	return err
 }
 
 // count runs a query for names and numbers.

@@ -63,9 +63,9 @@ func (f *queryFixture) call(after time.Duration, change func(*call.Call)) string
 	for _, a := range c.Agents {
 		agents += a.Name + " "
 	}
-	f.exec(`insert into calls (id, workspace_id, source_id, state, revision, phase, status, direction, started_at, ended_at, customer_number, customer_name, agent_text)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
-		c.ID, c.WorkspaceID, c.SourceID, state, c.Revision, c.Phase, c.Status, c.Direction, c.StartedAt, c.EndedAt, c.Customer.Number, c.Customer.Name, agents)
+	f.exec(`insert into calls (id, workspace_id, source_id, state, revision, phase, status, direction, started_at, ended_at, customer_number, customer_name, agent_text, search_text)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+		c.ID, c.WorkspaceID, c.SourceID, state, c.Revision, c.Phase, c.Status, c.Direction, c.StartedAt, c.EndedAt, c.Customer.Number, c.Customer.Name, agents, searchText(&c))
 	return c.ID
 }
 
@@ -100,10 +100,22 @@ func TestCallsPageSearch(t *testing.T) {
 		c.Agents = []call.Agent{{Name: "Anna Smith"}}
 		c.ProviderID = "CAL8154"
 	})
-	india := f.call(time.Minute, func(c *call.Call) { c.Customer = call.Party{Number: "+919876543210", Name: "राम"} })
-	f.exec(`insert into call_aliases (source_id, kind, value, workspace_id, call_id) values ($1, 'uuid', 'alias-7', $2, $3)`, f.source, f.ws, india)
+	india := f.call(time.Minute, func(c *call.Call) {
+		c.Customer = call.Party{Number: "+919876543210", Name: "राम"}
+		c.Aliases = []call.Alias{{Kind: "uuid", Value: "alias-7"}}
+	})
+	london := f.call(2*time.Minute, func(c *call.Call) {
+		c.Customer = call.Party{Number: "+442079460018", Name: "Jürgen Müller", Company: "Müller GmbH"}
+		c.Agents = []call.Agent{{Name: "王小明", Email: "zoe@example.com"}}
+	})
+	moscow := f.call(3*time.Minute, func(c *call.Call) { c.Customer = call.Party{Number: "+74951234567"} })
+	f.exec(`update sources set default_country = 'RU'`)
+	us2 := f.call(4*time.Minute, func(c *call.Call) {
+		c.Customer = call.Party{RawNumber: "anonymous"}
+		c.BusinessNumber = "+49301234"
+	})
 	for q, want := range map[string][]string{
-		"":                    {india, us},
+		"":                    {us2, moscow, london, india, us},
 		"+14155550101":        {us},
 		"(415) 555-0101":      {us},
 		"415.555.0101":        {us},
@@ -114,7 +126,22 @@ func TestCallsPageSearch(t *testing.T) {
 		"98765":               {india},
 		"jane":                {us},
 		"100%":                {us},
-		"%":                   {us},
+		"doe jane":            {us},
+		"Jané DOÉ":            {us},
+		"ane":                 {},
+		"+44 (0)20 7946 0018": {london},
+		"020 7946 0018":       {london},
+		"00442079460018 x42":  {london},
+		"+4420":               {london},
+		"２０７９４６００１８":          {london},
+		"müller":              {london},
+		"MULLER gmbh":         {london},
+		"王小明":                 {london},
+		"小明":                  {london},
+		"zoe@example.com":     {london},
+		"8 495 123-45-67":     {moscow},
+		"030 1234":            {us2},
+		"%":                   {},
 		"_":                   {},
 		"smith":               {us},
 		"राम":                 {india},

@@ -347,6 +347,7 @@ func queueCalls(batch *pgx.Batch, rows []callRow) error {
 	states, phases, statuses, directions := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
 	started, ended, bases := make([]*time.Time, n), make([]*time.Time, n), make([]*time.Time, n)
 	numbers, people, agents := make([]string, n), make([]string, n), make([]string, n)
+	artifacts, terms := make([]string, n), make([]string, n)
 	revisions := make([]int64, n)
 	complete, provisional := make([]bool, n), make([]bool, n)
 	created := make([]time.Time, n)
@@ -361,22 +362,23 @@ func queueCalls(batch *pgx.Batch, rows []callRow) error {
 		revisions[i], phases[i], statuses[i], directions[i] = r.Revision, string(c.Phase), string(c.Status), string(c.Direction)
 		started[i], ended[i], bases[i] = orNull(c.StartedAt), orNull(c.EndedAt), orNull(r.WindowBase)
 		numbers[i], people[i], agents[i] = cmp.Or(c.Customer.Number, c.Customer.RawNumber), c.Customer.Name, agentText(c.Agents)
+		artifacts[i], terms[i] = artifactLetters(r.Artifacts), searchText(c)
 		complete[i], provisional[i], created[i] = r.Complete, c.ProviderID == "", r.CreatedAt
 	}
 	batch.Queue(`
 		insert into calls as c (id, workspace_id, source_id, state, revision, phase, status, direction, started_at, ended_at, customer_number,
-			customer_name, agent_text, complete, window_base, provisional, created_at, signalled_revision)
-		select id, w, s, st::jsonb, rev, ph, stat, dir, sta, en, num, nam, ag, com, base, prov, cre, case when ph = 'live' then rev else 0 end
+			customer_name, agent_text, complete, window_base, provisional, created_at, signalled_revision, artifacts, search_text)
+		select id, w, s, st::jsonb, rev, ph, stat, dir, sta, en, num, nam, ag, com, base, prov, cre, case when ph = 'live' then rev else 0 end, arts, terms
 		from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::timestamptz[],
-			$10::timestamptz[], $11::text[], $12::text[], $13::text[], $14::bool[], $15::timestamptz[], $16::bool[], $17::timestamptz[])
-			as r (id, w, s, st, rev, ph, stat, dir, sta, en, num, nam, ag, com, base, prov, cre)
+			$10::timestamptz[], $11::text[], $12::text[], $13::text[], $14::bool[], $15::timestamptz[], $16::bool[], $17::timestamptz[], $18::text[], $19::text[])
+			as r (id, w, s, st, rev, ph, stat, dir, sta, en, num, nam, ag, com, base, prov, cre, arts, terms)
 		on conflict (id) do update set state = excluded.state, revision = excluded.revision, phase = excluded.phase, status = excluded.status,
 			direction = excluded.direction, started_at = excluded.started_at, ended_at = excluded.ended_at,
 			customer_number = excluded.customer_number, customer_name = excluded.customer_name, agent_text = excluded.agent_text,
-			complete = excluded.complete, window_base = excluded.window_base, provisional = excluded.provisional,
+			artifacts = excluded.artifacts, search_text = excluded.search_text, complete = excluded.complete, window_base = excluded.window_base, provisional = excluded.provisional,
 			changed_at = case when excluded.revision > c.revision then now() else c.changed_at end,
 			signalled_revision = greatest(c.signalled_revision, excluded.signalled_revision)`,
-		ids, workspaces, sources, states, revisions, phases, statuses, directions, started, ended, numbers, people, agents, complete, bases, provisional, created)
+		ids, workspaces, sources, states, revisions, phases, statuses, directions, started, ended, numbers, people, agents, complete, bases, provisional, created, artifacts, terms)
 	return nil
 }
 
@@ -387,7 +389,7 @@ func orNull(t time.Time) *time.Time {
 	return &t
 }
 
-// agentText is what a search for an agent looks in.
+// agentText names the agents of a call, for people.
 func agentText(agents []call.Agent) string {
 	const enough = 500
 	var b strings.Builder

@@ -114,18 +114,18 @@ func (db *DB) ListResyncCalls(ctx context.Context, r records.Resync, limit int) 
 			f.Before = records.Cursor{At: *at, ID: *id}
 		}
 		var b queryBuilder
-		b.where("c.workspace_id = " + b.arg(r.WorkspaceID) + " and c.merged_into is null")
-		b.callFilter(r.WorkspaceID, f)
-		b.where("c.phase = 'ended'")
-		if err := db.callSearch(ctx, &b, r.WorkspaceID, f.Query); err != nil {
+		if some, err := db.allListed(ctx, &b, r.WorkspaceID, f); err != nil {
 			return err
+		} else if !some {
+			b.where("false")
 		}
+		b.where("l.state <> 'live'")
 		var n int
 		rid, ws := b.arg(r.ID), b.arg(r.WorkspaceID)
 		err := tx.QueryRow(ctx, `
 			with page as (
-				select c.id, c.listed_at from calls c `+callLanes+` where `+strings.Join(b.conditions, " and ")+`
-				order by c.listed_at desc, c.id desc limit `+b.arg(limit)+`
+				select l.call_id as id, l.listed_at from call_list l where `+strings.Join(b.conditions, " and ")+`
+				order by l.listed_at desc, l.call_id desc limit `+b.arg(limit)+`
 			), added as (
 				insert into resync_calls (resync_id, workspace_id, call_id, listed_at)
 				select `+rid+`::uuid, `+ws+`::uuid, id, listed_at from page on conflict do nothing

@@ -27,16 +27,46 @@ const (
 
 // CallFilter chooses calls. Zero members choose all.
 type CallFilter struct {
-	// Query is a number in any format (or its end), a part of a name, of an agent, or an id of ours or of the provider.
+	// Query is a number in any format (or its end, or its beginning), beginnings of words of a name, a company, an e-mail
+	// address or an agent, or an id of ours or of the provider.
 	Query        string
 	State        string
 	SourceID     string
 	ConnectionID string
+	// LaneState, with a ConnectionID, is where its delivery stands: DeliveryWaiting (or being sent), DeliveryDone,
+	// DeliveryParked or DeliverySkipped.
+	LaneState string
+	Direction call.Direction
+	Status    call.Status
+	// Recording, Transcription and Disposition are what has become of the artifact; Overdue is what is expected after the
+	// source's window.
+	Recording, Transcription, Disposition call.ArtifactState
+	// IDs, if there are any, are the only calls that count.
+	IDs []string
 	// From (inclusive) and To (exclusive) bound the start of the call.
 	From   time.Time
 	To     time.Time
 	Before Cursor
 	Limit  int
+}
+
+// CallPage is a part of a list of calls. A list is looked through in steps, so that a filter that hardly any call passes
+// costs no more than another: a page may hold less than was asked for, or nothing, and the list go on nevertheless.
+type CallPage struct {
+	Items []CallItem
+	// Next is where the list goes on; the start if it does not.
+	Next Cursor
+	// Searched is set where the page is not full although the list goes on: until when it was looked through.
+	Searched time.Time
+}
+
+// CallCount is how many calls a filter chooses, and how many of them each connection has in which state.
+type CallCount struct {
+	Calls int64
+	// More tells that there are others, which were not counted.
+	More bool
+	// Lanes are deliveries by connection and state.
+	Lanes map[string]map[string]int64
 }
 
 // CallItem is a call with its deliveries, as lists and pages show it.

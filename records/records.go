@@ -125,8 +125,10 @@ const (
 
 // CallRow is a call with what the pipeline knows of it.
 type CallRow struct {
-	Call            call.Call
-	Complete        bool
+	Call     call.Call
+	Complete bool
+	// Artifacts is what has become of each, whatever the time: nothing is overdue in it. Only what is to be stored has it.
+	Artifacts       map[call.Artifact]call.ArtifactStatus
 	WindowBase      time.Time
 	ChangedAt       time.Time
 	SettledRevision int64
