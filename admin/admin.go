@@ -69,6 +69,8 @@ type Handler struct {
 	patterns []string
 	// previews has a place for each preview under way.
 	previews chan struct{}
+	// exports has a place for each export of calls under way.
+	exports chan struct{}
 }
 
 var _ http.Handler = (*Handler)(nil)
@@ -103,6 +105,7 @@ func New(d Deps) (*Handler, error) {
 		return nil, fmt.Errorf("admin: %w", err)
 	}
 	h.previews = make(chan struct{}, previewsAtOnce)
+	h.exports = make(chan struct{}, exportsAtOnce)
 	h.live = newLiveBoards(d.Live, d.Store, d.Log)
 	mux := http.NewServeMux()
 	h.registerAPI(mux)

@@ -89,12 +89,7 @@ type AttemptView struct {
 
 type callsIn struct {
 	PageQuery
-	Query      string    `query:"q" maxLength:"200" doc:"A number in any format, or its end; a part of a name or agent; an id."`
-	State      string    `query:"state" enum:"live,waiting,synced,on_hold,skipped"`
-	Source     string    `query:"source"`
-	Connection string    `query:"connection"`
-	From       time.Time `query:"from" doc:"Calls that began then or later (RFC 3339)."`
-	To         time.Time `query:"to" doc:"Calls that began before (RFC 3339)."`
+	CallQuery
 }
 
 type syncIn struct {
@@ -112,6 +107,7 @@ type SyncView struct {
 func (h *Handler) registerCalls() {
 	const tag = "Calls"
 	handle(h, viewer, get("/calls", "List calls", tag), h.listCalls)
+	h.registerCallExport()
 	handle(h, viewer, get("/calls/{id}", "Show a call with its artifacts, events, receipts and deliveries, and why it is where it is", tag), h.getCall)
 	op := post("/calls/{id}/sync", "Deliver a call now, also if it waits or is on hold", tag)
 	op.DefaultStatus = 202
@@ -163,35 +159,26 @@ func orUnknown[T ~string](s T) T {
 }
 
 func (h *Handler) listCalls(ctx context.Context, p principal, in *callsIn) (*answer[List[CallSummary]], error) {
-	f := records.CallFilter{Query: in.Query, State: in.State, SourceID: in.Source, ConnectionID: in.Connection,
-		From: in.From, To: in.To, Limit: in.Limit + 1}
-	var out faults
-	for at, id := range map[string]string{"source": in.Source, "connection": in.Connection} {
-		if id != "" && !validID(id) {
-			out.add(at, "This is no id.")
-		}
-	}
-	if err := out.problem(); err != nil {
-		return nil, err
-	}
-	var err error
-	if f.Before, err = decodeCursor(in.Cursor); err != nil {
-		return nil, err
-	}
-	rows, err := h.Store.CallsPage(ctx, p.WorkspaceID, f)
+	f, err := in.filter()
 	if err != nil {
 		return nil, err
 	}
-	rows, next := page(rows, in.Limit, callCursor)
-	list := List[CallSummary]{Items: make([]CallSummary, 0, len(rows)), NextCursor: next}
-	for _, i := range rows {
+	if f.Before, err = decodeCursor(in.Cursor); err != nil {
+		return nil, err
+	}
+	f.Limit = in.Limit
+	calls, err := h.Store.SearchCalls(ctx, p.WorkspaceID, f)
+	if err != nil {
+		return nil, err
+	}
+	list := List[CallSummary]{Items: make([]CallSummary, 0, len(calls.Items))}
+	if !calls.Next.Start() {
+		list.NextCursor = encodeCursor(calls.Next)
+	}
+	for _, i := range calls.Items {
 		list.Items = append(list.Items, viewCallItem(i))
 	}
 	return &answer[List[CallSummary]]{list}, nil
-}
-
-func callCursor(i records.CallItem) records.Cursor {
-	return records.Cursor{At: i.ListedAt, ID: i.Call.ID}
 }
 
 // callDetail is everything about one call.

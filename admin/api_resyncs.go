@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -20,12 +21,46 @@ type ResyncStore interface {
 
 // ResyncFilter chooses the calls of a resync. Live calls never belong to it.
 type ResyncFilter struct {
-	Query      string    `json:"q,omitempty" maxLength:"200"`
-	State      string    `json:"state,omitempty" enum:"waiting,synced,on_hold,skipped"`
-	Source     string    `json:"source,omitempty"`
-	Connection string    `json:"connection,omitempty" doc:"Calls that have a delivery to this connection."`
-	From       time.Time `json:"from,omitzero" doc:"Calls that began then or later."`
-	To         time.Time `json:"to,omitzero" doc:"Calls that began before."`
+	IDs           []string  `json:"ids,omitempty" maxItems:"1000" doc:"Only these calls."`
+	Query         string    `json:"q,omitempty" maxLength:"200"`
+	State         string    `json:"state,omitempty" enum:"waiting,synced,on_hold,skipped"`
+	Source        string    `json:"source,omitempty"`
+	Connection    string    `json:"connection,omitempty" doc:"Calls that have a delivery to this connection."`
+	Lane          string    `json:"lane,omitempty" enum:"waiting,done,on_hold,skipped" doc:"With connection: where that delivery stands."`
+	Direction     string    `json:"direction,omitempty" enum:"inbound,outbound,internal,unknown"`
+	Status        string    `json:"status,omitempty"`
+	Recording     string    `json:"recording,omitempty" enum:"arrived,expected,overdue,not_expected"`
+	Transcription string    `json:"transcription,omitempty" enum:"arrived,expected,overdue,not_expected"`
+	Disposition   string    `json:"disposition,omitempty" enum:"arrived,expected,overdue,not_expected"`
+	From          time.Time `json:"from,omitzero" doc:"Calls that began then or later."`
+	To            time.Time `json:"to,omitzero" doc:"Calls that began before."`
+}
+
+// resyncFilter is a list's filter for a resync.
+func resyncFilter(q CallQuery, ids []string) ResyncFilter {
+	return ResyncFilter{IDs: ids, Query: q.Query, State: q.State, Source: q.Source, Connection: q.Connection, Lane: q.Lane, Direction: q.Direction, Status: q.Status,
+		Recording: q.Recording, Transcription: q.Transcription, Disposition: q.Disposition, From: q.From, To: q.To}
+}
+
+// filter is f for the store.
+func (f ResyncFilter) filter() (records.CallFilter, error) {
+	q := CallQuery{Query: f.Query, State: f.State, Source: f.Source, Connection: f.Connection, Lane: f.Lane, Direction: f.Direction, Status: f.Status,
+		Recording: f.Recording, Transcription: f.Transcription, Disposition: f.Disposition, From: f.From, To: f.To}
+	out, err := q.filter()
+	out.IDs = f.IDs
+	return out, err
+}
+
+// viewFilter is a stored filter.
+func viewFilter(f records.CallFilter) ResyncFilter {
+	v := ResyncFilter{IDs: f.IDs, Query: f.Query, State: f.State, Source: f.SourceID, Connection: f.ConnectionID, Direction: string(f.Direction), Status: string(f.Status),
+		Recording: string(f.Recording), Transcription: string(f.Transcription), Disposition: string(f.Disposition), From: f.From, To: f.To}
+	for word, state := range laneStates {
+		if f.LaneState == state {
+			v.Lane = word
+		}
+	}
+	return v
 }
 
 type resyncCreate struct {
@@ -72,7 +107,7 @@ const recentSpan = 5 * time.Minute
 func (h *Handler) viewResync(r records.Resync) ResyncView {
 	v := ResyncView{ID: r.ID, State: r.State, Connections: r.Connections, DryRun: r.DryRun, Author: r.Author, Total: r.Total, UnderWay: r.Told,
 		Done: r.Done, Failed: r.Failed, Skipped: r.Skipped, CreatedAt: r.CreatedAt, FinishedAt: r.FinishedAt,
-		Filter: ResyncFilter{Query: r.Filter.Query, State: r.Filter.State, Source: r.Filter.SourceID, Connection: r.Filter.ConnectionID, From: r.Filter.From, To: r.Filter.To}}
+		Filter: viewFilter(r.Filter)}
 	if r.State == records.ResyncRunning && r.Recent > 0 {
 		now := h.Now().UTC()
 		span := min(recentSpan, max(now.Sub(r.StartedAt), time.Second))
@@ -83,9 +118,17 @@ func (h *Handler) viewResync(r records.Resync) ResyncView {
 
 func (h *Handler) createResync(ctx context.Context, p principal, in *resyncCreate) (*answer[ResyncView], error) {
 	f := in.Body.Filter
-	for path, id := range map[string]string{"filter.source": f.Source, "filter.connection": f.Connection} {
-		if id != "" && !validID(id) {
-			return nil, invalid(path, "This is not an id.")
+	filter, err := f.filter()
+	var wrong *Problem
+	switch {
+	case errors.As(err, &wrong):
+		return nil, invalid("filter."+wrong.Field, wrong.Detail)
+	case err != nil:
+		return nil, err
+	}
+	for i, id := range f.IDs {
+		if !validID(id) {
+			return nil, invalid(fmt.Sprintf("filter.ids[%d]", i), "This is not an id.")
 		}
 	}
 	if !f.From.IsZero() && !f.To.IsZero() && !f.From.Before(f.To) {
@@ -109,7 +152,7 @@ func (h *Handler) createResync(ctx context.Context, p principal, in *resyncCreat
 		return nil, err
 	}
 	r := records.Resync{ID: id, WorkspaceID: p.WorkspaceID, Connections: chosen, DryRun: in.Body.DryRun, Author: p.Name,
-		Filter: records.CallFilter{Query: f.Query, State: f.State, SourceID: f.Source, ConnectionID: f.Connection, From: f.From, To: f.To}}
+		Filter: filter}
 	if err := h.Store.CreateResync(ctx, r); err != nil {
 		return nil, err
 	}

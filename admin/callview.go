@@ -3,7 +3,9 @@ package admin
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/callsync/callsync/call"
@@ -36,6 +38,11 @@ func (k kept) connection(id string) (records.Connection, bool) {
 		return records.Connection{}, false
 	}
 	return k.connections[i], true
+}
+
+// sorted are the sources in the order in which they were made.
+func (k kept) sorted() []records.Source {
+	return slices.SortedFunc(maps.Values(k.sources), func(a, b records.Source) int { return strings.Compare(a.ID, b.ID) })
 }
 
 // crm is the name people know a connection's CRM by. A webhook leads to something that only its connection's name tells.

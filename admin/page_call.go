@@ -238,19 +238,29 @@ func (h *Handler) artifactLines(d callDetail) []artifactLine {
 		if a == call.ArtifactDetails {
 			line.Label = "Tags and notes"
 		}
+		line.State, line.Tone = artifactChip(s.State)
 		switch s.State {
-		case call.Arrived:
-			line.State, line.Tone = "Arrived", "done"
 		case call.Overdue:
-			line.State, line.Tone, line.Hint = "Overdue", "trouble", "It did not come in time. If it still comes, the CRMs are updated."
+			line.Hint = "It did not come in time. If it still comes, the CRMs are updated."
 		case call.Expected:
-			line.State, line.Tone, line.Waiting = "Expected", "wait", d.Call.Phase == call.Ended
-		default:
-			line.State, line.Tone = "Not expected", "idle"
+			line.Waiting = d.Call.Phase == call.Ended
 		}
 		out = append(out, line)
 	}
 	return out
+}
+
+// artifactChip is the word and the colour of what has become of an artifact.
+func artifactChip(s call.ArtifactState) (label, tone string) {
+	switch s {
+	case call.Arrived:
+		return "Arrived", "done"
+	case call.Overdue:
+		return "Overdue", "trouble"
+	case call.Expected:
+		return "Expected", "wait"
+	}
+	return "Not expected", "idle"
 }
 
 // callDetails are the facts that have no place of their own on the page.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -16,18 +15,35 @@ import (
 
 // callsView is the list of calls.
 type callsView struct {
-	Query, State, Source, Connection string
-	States                           []stateTab
-	Sources                          []records.Source
-	Connections                      []records.Connection
-	Rows                             []callRow
-	Self, Next, First                string
+	Filter      callsFilter
+	Query       string
+	States      []stateTab
+	Chips       []filterChip
+	Sources     []records.Source
+	Connections []records.Connection
+	Rows        []callRow
+	Columns     []callColumn
+	Show        map[string]bool
+	// Self is this page, List it without its place in the list, Export its CSV, RetryAll what has all of it delivered again.
+	Self, List, Next, First, Export, RetryAll string
+	// Searched is until when the list was looked through, if the page is not full and there is more.
+	Searched time.Time
 	// Filtered tells an empty search from an empty workspace.
 	Filtered bool
+	// Open tells that one of the filters is on that are not always in sight.
+	Open bool
 	// Hooks are shown in an empty workspace: how to get the first call.
 	Hooks []sourceCard
-	Wrong string
 }
+
+// Choices are the values of a filter.
+func (v callsView) Choices(name string) []choice { return v.Filter.choices(name) }
+
+// FilterQuery is the filter as its address has it.
+func (v callsView) FilterQuery() string { return v.Filter.values.Encode() }
+
+// Value is what a filter is set to.
+func (v callsView) Value(name string) string { return v.Filter.get(name) }
 
 type stateTab struct {
 	Label, URL string
@@ -46,6 +62,10 @@ type callRow struct {
 	Duration       *int64
 	Source         string
 	State, Chip    string
+	Business       string
+	Queue          string
+	Tags           []string
+	Artifacts      map[string]artifactLine
 	Lanes          []laneChip
 	Line           []part
 	Recorded, Live bool
@@ -92,62 +112,47 @@ func deliveryChip(d *records.Delivery, revision int64) (label, tone string) {
 
 func (h *Handler) callsPage(w http.ResponseWriter, r *http.Request, p principal) error {
 	q := r.URL.Query()
-	v := callsView{Query: clip(q.Get("q"), 200), State: q.Get("state"), Source: q.Get("source"), Connection: q.Get("connection")}
+	f := readCallsFilter(q, h.Now())
 	k, err := h.kept(r.Context(), p.WorkspaceID)
 	if err != nil {
 		return err
 	}
-	for _, s := range k.sources {
-		v.Sources = append(v.Sources, s)
-	}
-	slices.SortFunc(v.Sources, func(a, b records.Source) int { return strings.Compare(a.ID, b.ID) })
-	v.Connections = k.connections
-	v.Filtered = v.Query != "" || v.State != "" || v.Source != "" || v.Connection != ""
-	filter := url.Values{}
-	for name, value := range map[string]string{"q": v.Query, "state": v.State, "source": v.Source, "connection": v.Connection} {
-		if value != "" {
-			filter.Set(name, value)
-		}
-	}
-	address := func(change func(url.Values)) string {
-		values := url.Values{}
-		for name, value := range filter {
-			values[name] = value
-		}
-		change(values)
-		if len(values) == 0 {
-			return "/calls"
-		}
-		return "/calls?" + values.Encode()
+	v := callsView{Filter: f, Query: f.get("q"), Sources: k.sorted(), Connections: k.connections, Filtered: f.any(), Chips: f.chips(k),
+		List: f.url("/calls", nil), RetryAll: f.url("/calls/retry", func(u url.Values) { u.Set("all", "1") })}
+	v.Columns, v.Show = callColumns(r)
+	for _, name := range []string{"direction", "status", "recording", "transcription", "disposition", "from", "to", "lane"} {
+		v.Open = v.Open || f.get(name) != ""
 	}
 	for _, s := range stateLabels {
-		v.States = append(v.States, stateTab{s.label, address(func(u url.Values) {
+		v.States = append(v.States, stateTab{s.label, f.url("/calls", func(u url.Values) {
 			if u.Del("state"); s.state != "" {
 				u.Set("state", s.state)
 			}
-		}), s.state == v.State})
+		}), s.state == f.get("state")})
 	}
-	f := records.CallFilter{Query: v.Query, State: v.State, SourceID: known(v.Source), ConnectionID: known(v.Connection), Limit: defaultLimit + 1}
-	if f.Before, err = decodeCursor(q.Get("cursor")); err != nil {
+	filter := f.filter()
+	filter.Limit = defaultLimit
+	if filter.Before, err = decodeCursor(q.Get("cursor")); err != nil {
 		return err
 	}
-	v.Self = address(func(u url.Values) {
+	v.Self = f.url("/calls", func(u url.Values) {
 		if c := q.Get("cursor"); c != "" {
 			u.Set("cursor", c)
 		}
 	})
-	items, err := h.Store.CallsPage(r.Context(), p.WorkspaceID, f)
+	v.Export = exportURL(f, k)
+	calls, err := h.Store.SearchCalls(r.Context(), p.WorkspaceID, filter)
 	if err != nil {
 		return err
 	}
-	items, next := page(items, defaultLimit, callCursor)
-	if next != "" {
-		v.Next = address(func(u url.Values) { u.Set("cursor", next) })
+	v.Searched = calls.Searched
+	if !calls.Next.Start() {
+		v.Next = f.url("/calls", func(u url.Values) { u.Set("cursor", encodeCursor(calls.Next)) })
 	}
-	if !f.Before.Start() {
-		v.First = address(func(url.Values) {})
+	if !filter.Before.Start() {
+		v.First = v.List
 	}
-	for _, item := range items {
+	for _, item := range calls.Items {
 		v.Rows = append(v.Rows, h.callRow(item, k))
 	}
 	if len(v.Rows) == 0 && !v.Filtered && v.First == "" {
@@ -174,6 +179,16 @@ func (h *Handler) callRow(item records.CallItem, k kept) callRow {
 		Recorded: !recordingAt([]call.Event{{Facts: c.Facts, ReceivedAt: h.Now()}}).IsZero(), Live: c.Phase == call.Live}
 	row.Title, row.Sub = whoIs(c.Customer)
 	row.State, row.Chip = stateChip(item.State)
+	row.Business, row.Queue = visible(clip(cmp.Or(readable(c.BusinessNumber), c.BusinessRawNumber), 60)), visible(clip(c.Queue, 80))
+	for _, t := range c.Tags[:min(len(c.Tags), 5)] {
+		row.Tags = append(row.Tags, visible(clip(t, 60)))
+	}
+	row.Artifacts = map[string]artifactLine{}
+	for a, status := range h.artifacts(item.CallRow, s) {
+		var line artifactLine
+		line.State, line.Tone = artifactChip(status.State)
+		row.Artifacts[string(a)] = line
+	}
 	histories := make([]records.DeliveryHistory, len(item.Deliveries))
 	for i, d := range item.Deliveries {
 		histories[i].Delivery = d

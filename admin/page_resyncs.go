@@ -75,26 +75,8 @@ func (h *Handler) showResyncs(w http.ResponseWriter, r *http.Request, p principa
 func (h *Handler) resyncCard(r records.Resync, k kept) resyncCard {
 	c := resyncCard{ResyncView: h.viewResync(r), Settled: r.Done + r.Failed + r.Skipped}
 	c.Label, c.Tone = resyncState(r)
-	var what []string
-	subject := "Calls"
 	f := r.Filter
-	if f.State != "" {
-		label, _ := stateChip(f.State)
-		subject = label + " calls"
-	}
-	if s, ok := k.sources[f.SourceID]; ok {
-		what = append(what, "from "+s.Name)
-	}
-	if conn, ok := k.connection(f.ConnectionID); ok {
-		what = append(what, "that have gone to "+conn.Name)
-	}
-	if f.Query != "" {
-		what = append(what, "that match “"+f.Query+"”")
-	}
-	c.What = strings.TrimSpace(subject + " " + strings.Join(what, ", "))
-	if c.What == "Calls" {
-		c.What = "All calls"
-	}
+	c.What = filterWords(f, k)
 	var into []string
 	for _, id := range r.Connections {
 		if conn, ok := k.connection(id); ok {
@@ -106,10 +88,15 @@ func (h *Handler) resyncCard(r records.Resync, k kept) resyncCard {
 		c.Into = strings.Join(into, ", ")
 	}
 	if r.DryRun && r.State == records.ResyncDone && r.Total > 0 {
-		for name, value := range map[string]string{"q": f.Query, "state": f.State, "source": f.SourceID, "connection": f.ConnectionID} {
+		view := viewFilter(f)
+		for name, value := range map[string]string{"q": f.Query, "state": f.State, "source": f.SourceID, "connection": f.ConnectionID, "lane": view.Lane, "direction": view.Direction,
+			"status": view.Status, "recording": view.Recording, "transcription": view.Transcription, "disposition": view.Disposition} {
 			if value != "" {
 				c.Again = append(c.Again, hiddenInput{name, value})
 			}
+		}
+		for _, id := range f.IDs {
+			c.Again = append(c.Again, hiddenInput{"id", id})
 		}
 		for name, at := range map[string]time.Time{"from": f.From, "to": f.To} {
 			if !at.IsZero() {
@@ -155,7 +142,9 @@ func (h *Handler) resyncCreateForm(w http.ResponseWriter, r *http.Request, p pri
 		From: text("from"), To: text("to"), Into: r.PostForm["into"], Wrong: map[string]string{}}
 	var in resyncCreate
 	b := &in.Body
-	b.Filter = ResyncFilter{Query: f.Query, State: f.State, Source: f.Source, Connection: f.Connection}
+	// What a list of calls was filtered by beside what this page asks for.
+	b.Filter = resyncFilter(readCallsFilter(r.PostForm, h.Now()).query(), chosenCalls(r.PostForm["id"]))
+	b.Filter.Query, b.Filter.State, b.Filter.Source, b.Filter.Connection = f.Query, f.State, f.Source, f.Connection
 	b.Connections, b.DryRun = f.Into, r.PostForm.Get("do") == "count"
 	// The browser names its zone: a day is the reader's day. Without a script it is a day in UTC.
 	zone, err := time.LoadLocation(text("zone"))

@@ -90,6 +90,10 @@ type MappingStore interface {
 // Queries read what the pipeline made.
 type Queries interface {
 	CallsPage(ctx context.Context, workspaceID string, f records.CallFilter) ([]records.CallItem, error)
+	// SearchCalls looks through a part of the list at most.
+	SearchCalls(ctx context.Context, workspaceID string, f records.CallFilter) (records.CallPage, error)
+	// CountCalls counts the newest calls that f chooses, up to limit, and their deliveries.
+	CountCalls(ctx context.Context, workspaceID string, f records.CallFilter, limit int) (records.CallCount, error)
 	// CallDetail follows a call that was folded into another one.
 	CallDetail(ctx context.Context, workspaceID, id string) (records.CallItem, error)
 	EventsOfCall(ctx context.Context, workspaceID, callID string) ([]call.Event, error)

@@ -72,7 +72,7 @@
   var idle = function (el) {
     var selection = window.getSelection();
     return document.visibilityState === "visible" && el.getBoundingClientRect().top > -120 &&
-      !(selection && !selection.isCollapsed) && !document.querySelector("details[data-hold][open]");
+      !(selection && !selection.isCollapsed) && !document.querySelector("details[data-hold][open], [data-refresh] tbody input:checked");
   };
   setInterval(function () {
     document.querySelectorAll("[data-refresh]").forEach(function (el) {
@@ -144,6 +144,47 @@
 
   // What is a day depends on where the reader is.
   document.querySelectorAll("[data-zone]").forEach(function (el) { el.value = Intl.DateTimeFormat().resolvedOptions().timeZone || ""; });
+
+  // Lists of calls: the keyboard goes through them, ticks choose some, and addresses have no empty filters.
+  document.addEventListener("keydown", function (e) {
+    if (e.ctrlKey || e.metaKey || e.altKey || e.defaultPrevented || /^(INPUT|SELECT|TEXTAREA)$/.test(e.target.tagName) && e.target.type !== "checkbox") { return; }
+    var search = document.getElementById("q"), rows = Array.from(document.querySelectorAll("#calls a.main"));
+    if (e.key === "/" && search) { e.preventDefault(); search.focus(); search.select(); }
+    if (!rows.length || (e.key !== "j" && e.key !== "k" && e.key !== "x")) { return; }
+    var row = document.activeElement.closest("#calls tr.link"), at = row ? rows.indexOf(row.querySelector("a.main")) : -1;
+    e.preventDefault();
+    if (e.key === "x") {
+      var tick = row && row.querySelector("input[type=checkbox]");
+      if (tick) { tick.click(); }
+      return;
+    }
+    rows[Math.max(0, Math.min(rows.length - 1, at + (e.key === "j" ? 1 : -1)))].focus();
+  });
+  var chosen = function () {
+    var ticks = Array.from(document.querySelectorAll("#calls input[form=bulk]")), n = ticks.filter(function (t) { return t.checked; }).length;
+    document.querySelectorAll("[data-chosen]").forEach(function (b) { b.hidden = n === 0; b.textContent = "Deliver the chosen " + n + " again"; });
+    document.querySelectorAll("[data-tick-all]").forEach(function (a) { a.checked = n > 0 && n === ticks.length; a.indeterminate = n > 0 && n < ticks.length; });
+  };
+  document.addEventListener("change", function (e) {
+    if (e.target.matches("[data-tick-all]")) {
+      document.querySelectorAll("#calls input[form=bulk]").forEach(function (t) { t.checked = e.target.checked; });
+    }
+    if (e.target.closest("#calls")) { chosen(); }
+  });
+  document.addEventListener("htmx:afterSwap", chosen);
+  chosen();
+  document.addEventListener("htmx:configRequest", function (e) {
+    if (!e.detail.elt.matches("form.filters")) { return; }
+    var p = e.detail.parameters, days = p.from || p.to || p.when === "today" || p.when === "yesterday";
+    Object.keys(p).forEach(function (name) { if (!p[name] || name === "zone" && !days) { delete p[name]; } });
+  });
+  document.addEventListener("click", function (e) {
+    var link = e.target.closest("[data-zone-link]"), zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    if (!link || !zone) { return; }
+    var to = new URL(link.href);
+    to.searchParams.set("zone", zone);
+    link.href = to;
+  });
 
   // On narrow screens the menu scrolls: where somebody is must be in sight.
   var current = document.querySelector(".nav [aria-current]");

@@ -48,7 +48,7 @@ var rules = []rule{
 	{of: "ingest", may: []string{"call", "telephony", "workflows", "records", "internal/httpx"}},
 	{of: "recordings", may: []string{"call", "telephony", "records", "internal/httpx", "internal/blobstore", "internal/secretbox"}},
 	{of: "postgres", may: []string{"call", "mappings", "records", "internal/secretbox"}},
-	{of: "admin", may: []string{"call", "connectors", "telephony", "mappings", "records", "recordings", "internal/httpx", "internal/secretbox", "internal/telemetry"}},
+	{of: "admin", may: []string{"call", "connectors", "telephony", "mappings", "records", "recordings", "internal/csvsafe", "internal/httpx", "internal/secretbox", "internal/telemetry"}},
 	{of: "admin/*", may: []string{"admin", "call", "connectors", "telephony", "mappings", "records", "internal/httpx", "internal/secretbox", "internal/telemetry"}},
 	{of: "internal/*", may: []string{"internal/*"}, leaf: true},
 	{of: "devstack", may: []string{"*"}},
