@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -53,9 +54,11 @@ type PathObject struct {
 
 type mappingPut struct {
 	PathObject
-	Body struct {
-		Document MappingText `json:"document"`
-		Note     string      `json:"note,omitempty" maxLength:"500" doc:"What this version changes."`
+	IfMatch string `header:"If-Match" doc:"The version that it was made from, in quotes; the same as base_version."`
+	Body    struct {
+		Document    MappingText `json:"document"`
+		Note        string      `json:"note,omitempty" maxLength:"500" doc:"What this version changes."`
+		BaseVersion int         `json:"base_version,omitempty" minimum:"1" doc:"The version that it was made from. If another one is in force by now, nothing is saved (409)."`
 	}
 }
 
@@ -84,12 +87,24 @@ func (h *Handler) getMapping(ctx context.Context, p principal, in *PathObject) (
 }
 
 func (h *Handler) putMapping(ctx context.Context, p principal, in *mappingPut) (*answer[MappingView], error) {
-	view, err := h.saveMapping(ctx, p, in.ID, in.Object, in.Body.Document.Text, in.Body.Note)
+	base := in.Body.BaseVersion
+	if match := strings.Trim(strings.TrimPrefix(in.IfMatch, "W/"), `"`); match != "" && match != "*" {
+		n := atoi(match, 0)
+		if n < 1 || base != 0 && base != n {
+			return nil, invalid("If-Match", "If-Match is the number of a version, the same as base_version.")
+		}
+		base = n
+	}
+	view, err := h.saveMapping(ctx, p, in.ID, in.Object, in.Body.Document.Text, in.Body.Note, base)
+	if errors.Is(err, records.ErrOutdated) {
+		return nil, problem(http.StatusConflict, fmt.Sprintf("Nothing was saved: version %d is not in force any more. Read the mapping again, and see in the versions what was changed.", base))
+	}
 	return &answer[MappingView]{view}, err
 }
 
 // saveMapping checks a document, stores it as the next version and puts it in force. The API and the page save by it.
-func (h *Handler) saveMapping(ctx context.Context, p principal, connectionID, object, text, note string) (MappingView, error) {
+// base is the version that it was made from, 0 for any; if another one is in force, the error is records.ErrOutdated.
+func (h *Handler) saveMapping(ctx context.Context, p principal, connectionID, object, text, note string, base int) (MappingView, error) {
 	c, err := h.Store.ConnectionByID(ctx, p.WorkspaceID, connectionID)
 	if err != nil {
 		return MappingView{}, err
@@ -102,7 +117,7 @@ func (h *Handler) saveMapping(ctx context.Context, p principal, connectionID, ob
 		return MappingView{}, err
 	}
 	v := records.MappingVersion{ConnectionID: c.ID, Object: object, Document: text, Author: p.Name,
-		Note: note, CreatedAt: h.Now().UTC(), Active: true}
+		Note: note, CreatedAt: h.Now().UTC(), Active: true, Base: base}
 	if v.Version, err = h.Store.AddMappingVersion(ctx, p.WorkspaceID, v); err != nil {
 		return MappingView{}, err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -72,6 +73,8 @@ type PreviewedCall struct {
 	Short   bool     `json:"short,omitempty" doc:"True where the values were left out because the preview grew too large."`
 
 	at *time.Location
+	// labels are those of the CRM's fields; nil where nobody sees them.
+	labels func(name string) string
 }
 
 // PreviewedSide is the payload of one of the two documents.
@@ -144,8 +147,10 @@ type previewAsk struct {
 	active             records.MappingVersion
 	before, after      mappings.Document
 	ids                []string
-	last               int
-	size               int
+	// find chooses calls as the list of calls does.
+	find string
+	last int
+	size int
 }
 
 // previewMapping compares the two documents on real calls.
@@ -247,6 +252,9 @@ func (h *Handler) previewRecords(ctx context.Context, p principal, q *previewAsk
 		}
 		return zones, err
 	}
+	if q.find != "" {
+		return zones, h.foundCalls(ctx, p, q.find, last, add)
+	}
 	// Of the latest some may be live.
 	rows, err := h.lastCalls(ctx, p.WorkspaceID, o, bySource, last+liveMost)
 	for _, r := range rows {
@@ -255,6 +263,50 @@ func (h *Handler) previewRecords(ctx context.Context, p principal, q *previewAsk
 		}
 	}
 	return zones, err
+}
+
+// uuids finds ids in what people paste: ids, or links to calls.
+var uuids = regexp.MustCompile(`[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}`)
+
+// foundCalls adds the calls that somebody looks for: by ids or links, else as the list of calls finds them.
+func (h *Handler) foundCalls(ctx context.Context, p principal, find string, most int, add func(sourceID, id string)) error {
+	queries := uuids.FindAllString(find, most)
+	limit := 1
+	if len(queries) == 0 {
+		queries, limit = []string{clip(find, 200)}, min(most, maxLimit)
+	}
+	for _, query := range queries {
+		rows, err := h.Store.CallsPage(ctx, p.WorkspaceID, records.CallFilter{Query: query, Limit: limit})
+		if err != nil {
+			return err
+		}
+		for _, r := range rows {
+			if r.Call.Phase != call.Live {
+				add(r.Call.SourceID, r.Call.ID)
+			}
+		}
+	}
+	return nil
+}
+
+// When is the call's time in the zone of its source.
+func (c PreviewedCall) When() string {
+	if c.StartedAt.IsZero() {
+		return "at an unknown time"
+	}
+	at := c.StartedAt
+	if c.at != nil {
+		at = at.In(c.at)
+	}
+	return at.Format("2 Jan 15:04")
+}
+
+// Label is a field's name for people.
+func (c PreviewedCall) Label(target string) string {
+	if c.labels == nil {
+		return target
+	}
+	return c.labels(target)
 }
 
 func previewOf(facts records.Previewed, in mappings.Input, c mappings.Comparison, zones map[string]*time.Location) PreviewedCall {

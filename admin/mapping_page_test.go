@@ -34,7 +34,7 @@ func TestMappingPage(t *testing.T) {
 	}
 	boss, operator, viewer := f.signIn("admin@example.com"), f.signIn("operator@example.com"), f.signIn("viewer@example.com")
 	values := func(do, document string) url.Values {
-		return url.Values{"do": {do}, "text": {document}, "base": {"2"}, "note": {"From the page"}, "last": {"20"}}
+		return url.Values{"do": {do}, "tab": {"text"}, "text": {document}, "base": {"2"}, "note": {"From the page"}, "last": {"20"}}
 	}
 	changed := mappingOf(rowTime, rowNumber, `{target: hs_call_title, value: {template: "A call of {{ customer.name ?? customer.number }}"}}`)
 
@@ -82,14 +82,15 @@ func TestMappingPage(t *testing.T) {
 	// Who was slower is told, and may save all the same.
 	status, page = f.form(boss, path, values("save", mappingOf(rowTime)))
 	require.Equal(t, 409, status)
-	require.Contains(t, page, "Somebody else saved version 3")
+	require.Contains(t, page, "Not saved: admin saved version 3 after you began from version 2.")
+	require.Contains(t, page, "What changed from version 2 to 3")
 	require.EqualValues(t, 3, f.must(200, "GET", path, "").JSON["version"])
 
 	_, page = see(viewer, path+"?compare=2")
 	require.Contains(t, page, "From version 2 to the one in force")
 	require.Contains(t, page, "A call of {{ customer.name ?? customer.number }}")
 	require.NotContains(t, page, "Customer 1", "a viewer reads the mapping and no call")
-	_, page = see(boss, path+"?from=2")
+	_, page = see(boss, path+"?from=2&tab=text")
 	require.Contains(t, page, "# kept")
 	_, page = see(boss, path+"?from=default")
 	require.Contains(t, page, "hs_call_body")
@@ -113,7 +114,9 @@ func TestBrowserMapping(t *testing.T) {
 	b := f.newBrowser("Europe/London")
 	b.signIn("anna@example.com")
 	b.open("/connections")
-	b.run(chromedp.Click(chromedp.CSS(`section[aria-label="HubSpot"] a[href$="/mappings/call"]`)), chromedp.WaitVisible(chromedp.CSS("#document")))
+	b.run(chromedp.Click(chromedp.CSS(`section[aria-label="HubSpot"] a[href$="/mappings/call"]`)), chromedp.WaitVisible(chromedp.CSS("#rows")))
+	b.press("text")
+	b.has("document")
 	b.until(`document.querySelector("#mapping-preview .counts") !== null`)
 	b.picture("mapping", true)
 
@@ -142,7 +145,7 @@ func TestBrowserMapping(t *testing.T) {
 	b.until(`document.querySelector("#mapping-problems .fails") === null && document.querySelector("#mapping-preview .counts") !== null`)
 	b.run(chromedp.SendKeys(chromedp.CSS("#note"), "Loud subjects"))
 	b.press("save")
-	b.until(`document.querySelector(".flash") !== null && document.querySelector("#versions") !== null && document.querySelector("#versions").innerText.includes("Loud subjects")`)
+	b.until(`location.search.includes("done=mapping") && document.querySelector("#versions") !== null && document.querySelector("#versions").innerText.includes("Loud subjects")`)
 	b.open(path + "?compare=1")
 	b.picture("mapping-diff", true)
 	b.press("return")

@@ -43,9 +43,39 @@ type mappingPageView struct {
 	Versions   []records.MappingVersion
 	Older      int
 	Compared   int
-	Diff       []changeLine
+	Diff       []rowChange
+	TextDiff   []textLine
 	Preview    mappingPreviewView
 	Last       int
+	// Find chooses the calls of the preview; empty for the latest.
+	Find string
+	// Chosen is the call whose results stand in the rows.
+	Chosen string
+
+	// Tab is rows or text.
+	Tab  string
+	Rows []mappingRow
+	// Waiting are fields without which the CRM makes no record, and which no row fills.
+	Waiting  []crmField
+	Rewrites bool
+	Fields   editorFields
+	Sources  []sourceField
+	Schema   schemaCard
+	Conflict *mappingConflict
+	// Done says what a button did, for those who do not see it. Oob marks parts that replace others of the page.
+	Done string
+	Oob  bool
+
+	connection records.Connection
+}
+
+// mappingConflict is what somebody else saved meanwhile.
+type mappingConflict struct {
+	Base, Version int
+	Author, Note  string
+	Theirs        []rowChange
+	// Both tells that some rows were changed by both.
+	Both bool
 }
 
 type mappingLink struct {
@@ -70,7 +100,6 @@ type mappingPreviewView struct {
 	Made    bool
 	Refused string
 	Sizes   []int
-	Lines   []changeLine
 }
 
 // mappingPage shows the mapping in force, or another version or the default to begin from.
@@ -92,9 +121,48 @@ func (h *Handler) mappingPage(w http.ResponseWriter, r *http.Request, p principa
 		if err != nil {
 			return err
 		}
-		v.Compared, v.Diff = n, changeLines(changes)
+		v.Compared, v.Diff = n, rowChanges(changes, v.Fields, nil)
+		v.TextDiff = diffTexts(all[slices.IndexFunc(all, func(m records.MappingVersion) bool { return m.Version == n })].Document, v.Active.Document)
 	}
+	v.Tab, v.Find = q.Get("tab"), clip(q.Get("find"), maxFind)
+	v.toRows()
+	v.judgeAtRest()
 	return h.showMapping(w, r, p, v, http.StatusOK)
+}
+
+// toRows takes the text apart, unless it is to be edited as text or cannot be.
+func (v *mappingPageView) toRows() {
+	if v.Tab == "text" {
+		return
+	}
+	d, err := mappings.NewDraft(v.Text)
+	if err != nil {
+		v.Tab = "text"
+		v.Wrong = append(v.Wrong, mappingWrong{Text: "Rows cannot be shown: " + err.Error() + ". Correct the text first."})
+		return
+	}
+	v.Tab, v.Rewrites, v.Rows = "rows", d.Rewrites, mappingRows(d)
+}
+
+// judgeAtRest tells what is wrong with the rows of a document that nobody has changed yet, by what is known without asking the CRM.
+func (v *mappingPageView) judgeAtRest() {
+	v.dress()
+	if v.Tab != "rows" {
+		return
+	}
+	doc, found := mappings.Lint([]byte(v.Text), v.Fields.schema)
+	v.judgeRows(found, doc, v.Fields)
+}
+
+// dress tells the rows their places and the CRM's fields.
+func (v *mappingPageView) dress() {
+	for i := range v.Rows {
+		r := &v.Rows[i]
+		r.N, r.First, r.Last, r.CRM = i+1, i == 0, i == len(v.Rows)-1, v.Fields.find(r.Target)
+	}
+	if v.Tab == "rows" {
+		v.Waiting = v.Fields.waiting(v.Rows)
+	}
 }
 
 // newMappingView is the page without what is edited.
@@ -117,7 +185,11 @@ func (h *Handler) newMappingView(ctx context.Context, p principal, id, object st
 	if v.Active.Version == 0 && !v.HasDefault {
 		return v, notFound()
 	}
-	v.Base = v.Active.Version
+	v.Base, v.connection = v.Active.Version, c
+	v.Fields, v.Sources = h.editorFields(ctx, c, object), sourceFields(object)
+	if v.Schema, err = h.schemaCard(ctx, p, id, object); err != nil {
+		return v, err
+	}
 	v.Objects = mappingLinks(id, object, defaults)
 	all, err := h.Store.MappingVersions(ctx, p.WorkspaceID, id, object)
 	for i := range all {
@@ -185,12 +257,12 @@ func (h *Handler) mappingForm(w http.ResponseWriter, r *http.Request, p principa
 	if err != nil {
 		return err
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, 2<<20)
+	r.Body = http.MaxBytesReader(w, r.Body, 4<<20)
 	if err := r.ParseForm(); err != nil {
 		return problem(http.StatusRequestEntityTooLarge, "The document is too large.")
 	}
 	do := r.PostForm.Get("do")
-	if (do == "save" || do == "return") && !p.may(admin) {
+	if (do == "save" || do == "overwrite" || do == "return") && !p.may(admin) {
 		return problem(http.StatusForbidden, "Your role may not do this. Ask an admin of your workspace.")
 	}
 	if do == "return" {
@@ -200,45 +272,223 @@ func (h *Handler) mappingForm(w http.ResponseWriter, r *http.Request, p principa
 		}
 		return back(w, r, v.Self, "returned")
 	}
-	v.Text, v.Note, v.Unsaved = strings.ReplaceAll(r.PostForm.Get("text"), "\r\n", "\n"), clip(r.PostForm.Get("note"), 500), true
-	v.Base = atoi(r.PostForm.Get("base"), v.Active.Version)
-	v.Last = min(max(atoi(r.PostForm.Get("last"), previewCalls), 1), previewMost)
-	doc, wrong := h.checked(r.Context(), p, &v)
-	if wrong != nil && !isProblems(wrong) {
-		return wrong
+	v.readForm(r.PostForm)
+	broken := v.apply(do, r.PostForm)
+	switch do {
+	case "rebase":
+		if err := h.rebase(r.Context(), p, &v); err != nil {
+			return err
+		}
+	case "overwrite":
+		v.Base, do = v.Active.Version, "save"
+	}
+	v.dress()
+	doc, wrong := mappings.Document{}, error(mappings.Problems{{Text: broken}})
+	if broken == "" {
+		doc, wrong = h.checked(r.Context(), p, &v)
+		if wrong != nil && !isProblems(wrong) {
+			return wrong
+		}
 	}
 	status := http.StatusOK
 	switch {
 	case do == "save" && wrong != nil:
 		status = http.StatusUnprocessableEntity
+		v.openWrong()
 	case do == "save" && v.Base != v.Active.Version:
-		v.Wrong = []mappingWrong{{Text: fmt.Sprintf("Somebody else saved version %d meanwhile. Nothing is lost: compare the versions below, then save again to put yours in force.", v.Active.Version)}}
-		v.Base, status = v.Active.Version, http.StatusConflict
+		status = http.StatusConflict
+		err = h.conflict(r.Context(), p, &v)
 	case do == "save":
-		saved, err := h.saveMapping(r.Context(), p, v.ID, v.Object, v.Text, v.Note)
+		saved, err := h.saveMapping(r.Context(), p, v.ID, v.Object, v.Text, v.Note, v.Base)
 		if err == nil && len(saved.Warnings) == 0 {
-			return back(w, r, v.Self, "mapping")
+			return h.savedMapping(w, r, v, "mapping")
 		}
-		if err != nil {
-			refused := asProblem(r.Context(), h.Log, err)
-			status = refused.Status
-			if _, err := h.checked(r.Context(), p, &v); err != nil && !isProblems(err) {
-				return err
-			}
-			if !slices.ContainsFunc(v.Wrong, func(w mappingWrong) bool { return !w.Warning }) {
-				v.Wrong = append([]mappingWrong{{Text: refused.Detail}}, v.Wrong...)
-			}
-			break
-		}
-		text, warnings := v.Text, saved.Warnings
-		if v, err = h.newMappingView(r.Context(), p, v.ID, v.Object); err != nil {
+		if status, err = h.afterSave(r.Context(), p, &v, saved, err); err != nil {
 			return err
 		}
-		v.Text, v.Warnings = text, append([]string{fmt.Sprintf("Saved as version %d, which counts from now on.", saved.Version)}, warnings...)
 	case do == "preview":
 		h.previewOnPage(r.Context(), p, &v, doc, wrong)
 	}
+	if err != nil {
+		return err
+	}
 	return h.showMapping(w, r, p, v, status)
+}
+
+// maxFind is how long a search for the calls of a preview may be: some ids.
+const maxFind = 2000
+
+// readForm reads what is edited. Of rows it is what they were made from.
+func (v *mappingPageView) readForm(form url.Values) {
+	v.Text, v.Note, v.Unsaved = strings.ReplaceAll(form.Get("text"), "\r\n", "\n"), clip(form.Get("note"), 500), true
+	v.Base = atoi(form.Get("base"), v.Active.Version)
+	v.Last = min(max(atoi(form.Get("last"), previewCalls), 1), previewMost)
+	v.Find, v.Chosen = clip(strings.TrimSpace(form.Get("find")), maxFind), form.Get("call")
+	v.Tab = "text"
+	if form.Get("tab") == "rows" {
+		v.Tab, v.Rows = "rows", readMappingRows(form)
+	}
+}
+
+// apply does with the text or its rows what a button asks for. It returns a sentence where the rows make no text; nothing can be
+// saved or tried then.
+func (v *mappingPageView) apply(do string, form url.Values) string {
+	if v.Tab != "rows" {
+		if do == "rows" {
+			v.Tab = ""
+			v.toRows()
+		}
+		return ""
+	}
+	v.Rows, v.Done = changeRows(v.Rows, do, v.Fields.schema)
+	text, key, err := textOfRows(v.Text, v.Rows)
+	if err != nil {
+		said := capital(err.Error())
+		i := slices.IndexFunc(v.Rows, func(r mappingRow) bool { return r.Key == key })
+		if i < 0 {
+			v.Wrong = append(v.Wrong, mappingWrong{Text: said})
+			return said
+		}
+		v.Rows[i].Wrong = append(v.Rows[i].Wrong, rowWrong{Where: "Table", Text: said})
+		v.Rows[i].Open = true
+		return said
+	}
+	v.Text = text
+	if d, err := mappings.NewDraft(text); err == nil {
+		v.Rewrites = d.Rewrites
+		for i := range v.Rows {
+			v.Rows[i].From, v.Rows[i].Locked, v.Rows[i].Source, v.Rows[i].Lines = i, d.Rows[i].Locked, d.Rows[i].Text, mappingRowOf(d.Rows[i]).Lines
+		}
+	}
+	if do == "text" {
+		v.Tab, v.Rows = "text", nil
+	}
+	return ""
+}
+
+// openWrong opens the rows with which something is wrong.
+func (v *mappingPageView) openWrong() {
+	n := 0
+	for i := range v.Rows {
+		if r := &v.Rows[i]; r.Tone() == "fails" {
+			r.Open = true
+			n++
+		}
+	}
+	if n > 0 {
+		v.Wrong = append([]mappingWrong{{Text: "Nothing was saved yet: " + counted(n, "row is", "rows are") + " not right below."}}, v.Wrong...)
+	}
+	for _, f := range v.Waiting {
+		v.Wrong = append(v.Wrong, mappingWrong{Text: fmt.Sprintf("%s makes no record without %s, and no row fills it.", v.CRM, f.Label)})
+	}
+}
+
+// conflict tells what somebody else saved meanwhile.
+func (h *Handler) conflict(ctx context.Context, p principal, v *mappingPageView) error {
+	all, err := h.Store.MappingVersions(ctx, p.WorkspaceID, v.ID, v.Object)
+	if err != nil {
+		return err
+	}
+	v.Conflict = &mappingConflict{Base: v.Base, Version: v.Active.Version, Author: v.Active.Author, Note: v.Active.Note}
+	theirs, err := diffVersions(all, v.Base, v.Active.Version)
+	if err != nil {
+		return err
+	}
+	var both []string
+	if base, _ := versionText(all, v.Base); base != "" {
+		before, _ := mappings.Parse([]byte(base))
+		after, _ := mappings.Parse([]byte(v.Text))
+		for _, mine := range mappings.Diff(before, after) {
+			both = append(both, mine.Target)
+		}
+	}
+	v.Conflict.Theirs = rowChanges(theirs, v.Fields, both)
+	v.Conflict.Both = slices.ContainsFunc(v.Conflict.Theirs, func(c rowChange) bool { return c.Both })
+	return nil
+}
+
+// versionText is the document of a version.
+func versionText(all []records.MappingVersion, n int) (string, bool) {
+	i := slices.IndexFunc(all, func(m records.MappingVersion) bool { return m.Version == n })
+	if i < 0 {
+		return "", false
+	}
+	return all[i].Document, true
+}
+
+// rebase puts what was edited onto what somebody else saved meanwhile.
+func (h *Handler) rebase(ctx context.Context, p principal, v *mappingPageView) error {
+	all, err := h.Store.MappingVersions(ctx, p.WorkspaceID, v.ID, v.Object)
+	if err != nil {
+		return err
+	}
+	base, ok := versionText(all, v.Base)
+	if !ok {
+		return notFound()
+	}
+	text, both, err := mappings.Rebase(base, v.Text, v.Active.Document)
+	if err != nil {
+		v.Wrong = append(v.Wrong, mappingWrong{Text: "The two cannot be put together here: " + err.Error() + " Compare the versions below, and make the changes by hand."})
+		return h.conflict(ctx, p, v)
+	}
+	v.Text, v.Base = text, v.Active.Version
+	v.Warnings = append(v.Warnings, fmt.Sprintf("Your changes stand on version %d now. They are not saved yet: look at the preview, then save.", v.Base))
+	for _, target := range both {
+		v.Warnings = append(v.Warnings, fmt.Sprintf("%s: both of you changed it; yours stands here.", v.Fields.label(target)))
+	}
+	if v.Tab == "rows" {
+		v.toRows()
+	}
+	return nil
+}
+
+// afterSave shows a document that was refused, or saved with something to be said of it.
+func (h *Handler) afterSave(ctx context.Context, p principal, v *mappingPageView, saved MappingView, err error) (int, error) {
+	if errors.Is(err, records.ErrOutdated) {
+		// Somebody was faster by a moment.
+		if v.Active, _, err = h.activeDocument(ctx, p, v.ID, v.Object); err != nil {
+			return 0, err
+		}
+		return http.StatusConflict, h.conflict(ctx, p, v)
+	}
+	if err != nil {
+		refused := asProblem(ctx, h.Log, err)
+		v.Wrong = nil
+		for i := range v.Rows {
+			v.Rows[i].Wrong = nil
+		}
+		if _, err := h.checked(ctx, p, v); err != nil && !isProblems(err) {
+			return 0, err
+		}
+		v.openWrong()
+		if !slices.ContainsFunc(v.Wrong, func(w mappingWrong) bool { return !w.Warning }) {
+			v.Wrong = append([]mappingWrong{{Text: refused.Detail}}, v.Wrong...)
+		}
+		return refused.Status, nil
+	}
+	text, tab := v.Text, v.Tab
+	if *v, err = h.newMappingView(ctx, p, v.ID, v.Object); err != nil {
+		return 0, err
+	}
+	v.Text, v.Tab, v.Warnings = text, tab, append([]string{fmt.Sprintf("Saved as version %d, which counts from now on.", saved.Version)}, saved.Warnings...)
+	v.toRows()
+	v.judgeAtRest()
+	return http.StatusOK, nil
+}
+
+// savedMapping leads to the page of the mapping that is in force now.
+func (h *Handler) savedMapping(w http.ResponseWriter, r *http.Request, v mappingPageView, done string) error {
+	q := url.Values{"done": {done}}
+	if v.Tab == "text" {
+		q.Set("tab", "text")
+	}
+	to := v.Self + "?" + q.Encode()
+	if r.Header.Get("HX-Request") != "" {
+		w.Header().Set("HX-Redirect", to)
+		return nil
+	}
+	http.Redirect(w, r, to, http.StatusSeeOther)
+	return nil
 }
 
 // previewOnPage makes the preview; what keeps it from being made is said in its place.
@@ -256,13 +506,36 @@ func (h *Handler) previewOnPage(ctx context.Context, p principal, v *mappingPage
 	active, before, err := h.activeDocument(ctx, p, v.ID, v.Object)
 	if err == nil {
 		out.MappingPreview, err = h.previewMapping(ctx, p, previewAsk{connection: v.ID, object: v.Object, active: active, before: before, after: doc,
-			last: v.Last, size: pagePreviewSize})
+			last: v.Last, find: v.Find, size: pagePreviewSize})
 	}
 	if err != nil {
 		out.Refused = asProblem(ctx, h.Log, err).Detail
 		return
 	}
-	out.Lines = changeLines(out.Changes)
+	v.choose()
+}
+
+// choose puts what the rows gave for one call beside them: for the one that was chosen, else for the first.
+func (v *mappingPageView) choose() {
+	items := v.Preview.Items
+	for i := range items {
+		items[i].labels = v.Fields.label
+	}
+	at := slices.IndexFunc(items, func(c PreviewedCall) bool { return c.ID == v.Chosen })
+	if at < 0 && len(items) > 0 {
+		at, v.Chosen = 0, items[0].ID
+	}
+	if at < 0 {
+		v.Chosen = ""
+		return
+	}
+	for i := range v.Rows {
+		r := &v.Rows[i]
+		f := slices.IndexFunc(items[at].Fields, func(f PreviewedField) bool { return f.Target == r.Target && f.After != nil })
+		if f >= 0 {
+			r.Given = givenBy(items[at].Fields[f].After)
+		}
+	}
 }
 
 // isProblems tells whether an error says what is wrong with a document.
@@ -276,8 +549,16 @@ func (h *Handler) showMapping(w http.ResponseWriter, r *http.Request, p principa
 	if err != nil {
 		return err
 	}
-	if status != http.StatusOK && r.Header.Get("HX-Request") != "" {
-		status = http.StatusOK // htmx shows no others
+	if r.Header.Get("HX-Request") != "" { // htmx shows no other status than 200
+		switch r.Header.Get("HX-Target") {
+		case "editor":
+			return h.renderPart(w, "mapping", "mapping_editor", f)
+		case "mapping-preview":
+			v.Oob = true
+			f.Page = v
+			return h.renderPart(w, "mapping", "mapping_live", f)
+		}
+		status = http.StatusOK
 	}
 	return h.render(w, r, status, "mapping", f)
 }
@@ -295,12 +576,18 @@ func (h *Handler) checked(ctx context.Context, p principal, v *mappingPageView) 
 		return doc, err
 	}
 	lines := strings.Split(v.Text, "\n")
-	v.Wrong = nil
-	for _, f := range found.Findings {
+	findings := found.Findings
+	if v.Tab == "rows" {
+		lines = nil // they are not seen
+		findings = v.judgeRows(findings, doc, v.Fields)
+	}
+	for _, f := range findings {
 		w := mappingWrong{Line: f.Line, Warning: f.Severity == mappings.SeverityWarning}
 		if f.Line > 0 && f.Line <= len(lines) {
 			w.Source = clip(strings.TrimSpace(lines[f.Line-1]), 200)
 			f.Line = 0
+		} else {
+			w.Line, f.Line = 0, 0
 		}
 		w.Text = capital(f.Problem.String())
 		v.Wrong = append(v.Wrong, w)

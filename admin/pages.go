@@ -84,6 +84,7 @@ func (h *Handler) registerPages(mux *http.ServeMux) {
 	page("POST /connections/{id}/owners/match", operator, h.ownersMatchForm)
 	page("GET /connections/{id}/mappings/{object}", viewer, h.mappingPage)
 	page("POST /connections/{id}/mappings/{object}", operator, h.mappingForm)
+	page("POST /connections/{id}/mappings/{object}/row", operator, h.mappingRowForm)
 	page("GET /reviews", viewer, h.reviewsPage)
 	page("POST /reviews/{id}/resolve", operator, h.reviewResolveForm)
 	page("POST /match-choices/{id}/forget", operator, h.choiceForgetForm)

@@ -179,6 +179,18 @@ func (h *Handler) render(w http.ResponseWriter, r *http.Request, status int, nam
 	return nil
 }
 
+// renderPart writes a part of a page, to be put into one that is open.
+func (h *Handler) renderPart(w http.ResponseWriter, page, part string, f frame) error {
+	f.Version, f.Now = h.Version, h.Now()
+	var b bytes.Buffer
+	if err := h.pages.pages[page].ExecuteTemplate(&b, part, f); err != nil {
+		return fmt.Errorf("part %s: %w", part, err)
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = w.Write(b.Bytes()) // the reader is gone if this fails
+	return nil
+}
+
 // serveStatic serves the embedded files. Their address changes with their content, so browsers may keep them.
 func (h *Handler) serveStatic(w http.ResponseWriter, r *http.Request) {
 	if r.PathValue("build") == h.pages.build {

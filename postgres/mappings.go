@@ -38,12 +38,24 @@ func (db *DB) MappingVersions(ctx context.Context, workspaceID, connectionID, ob
 
 // AddMappingVersion stores v as the next version of its connection's object, puts it in force and returns its number.
 // Versions are never changed afterwards. Version and Active of v are not read. Errors: records.ErrNotFound for a
-// connection that is not there.
+// connection that is not there, records.ErrOutdated if v.Base is not in force.
 func (db *DB) AddMappingVersion(ctx context.Context, workspaceID string, v records.MappingVersion) (int, error) {
 	var version int
 	err := db.inTx(ctx, func(tx pgx.Tx) error {
 		if err := lockConnection(ctx, tx, workspaceID, v.ConnectionID); err != nil {
 			return err
+		}
+		if v.Base > 0 {
+			var current bool
+			err := tx.QueryRow(ctx, `
+				select exists (select from active_mappings a join mappings m using (connection_id, object, version)
+				where m.workspace_id = $1 and m.connection_id = $2 and m.object = $3 and m.version = $4)`, workspaceID, v.ConnectionID, v.Object, v.Base).Scan(&current)
+			if err != nil {
+				return err
+			}
+			if !current {
+				return records.ErrOutdated
+			}
 		}
 		err := tx.QueryRow(ctx, `
 			insert into mappings (connection_id, object, version, workspace_id, document, author, note, created_at)

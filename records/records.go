@@ -17,6 +17,9 @@ var ErrNotFound = errors.New("not found")
 // ErrConflict is returned by a store for a row that exists already.
 var ErrConflict = errors.New("already exists")
 
+// ErrOutdated says that a change was made from a version that is not in force any more.
+var ErrOutdated = errors.New("made from a version that is not in force any more")
+
 // Workspace is a tenant.
 type Workspace struct {
 	ID        string    `json:"id"`
@@ -221,4 +224,7 @@ type MappingVersion struct {
 	Note         string
 	CreatedAt    time.Time
 	Active       bool
+	// Base is for a version that is to be added: the one that it was made from. It is refused unless that is in force; 0
+	// demands nothing.
+	Base int
 }
