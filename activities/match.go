@@ -171,7 +171,12 @@ func (w wanted) choose(all []connectors.Contact) (c connectors.Contact, why stri
 func candidates(all []connectors.Contact) []records.Candidate {
 	out := make([]records.Candidate, 0, min(len(all), records.MaxCandidates))
 	for _, c := range all[:min(len(all), records.MaxCandidates)] {
-		out = append(out, records.Candidate{Object: c.Object, ID: c.ID, Name: clip(c.Name, 200), URL: clip(c.URL, 2000), Owner: c.OwnerID})
+		one := records.Candidate{Object: c.Object, ID: c.ID, Name: clip(c.Name, 200), URL: clip(c.URL, 2000), Owner: c.OwnerID,
+			Company: clip(c.Company, 200), ModifiedAt: c.ModifiedAt}
+		if len(c.Emails) > 0 {
+			one.Email = clip(c.Emails[0], 320)
+		}
+		out = append(out, one)
 	}
 	return out
 }

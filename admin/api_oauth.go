@@ -121,7 +121,7 @@ func (h *Handler) finishGrant(w http.ResponseWriter, r *http.Request) error {
 		return notFound()
 	}
 	if q.Get("error") != "" || q.Get("code") == "" {
-		return problem(http.StatusBadRequest, connector.Info().Label+" did not grant access: you declined, or its app is not set up for this address ("+h.callbackURL()+"). Nothing was changed.")
+		return h.refused(w, r, who, c, http.StatusBadRequest, refusalWords(connector.Info().Label, q.Get("error")), q)
 	}
 	told, c2, err := readConsent(connector, c, q)
 	var learnt map[string]string
@@ -130,7 +130,7 @@ func (h *Handler) finishGrant(w http.ResponseWriter, r *http.Request) error {
 	}
 	if e := (*connectors.Error)(nil); errors.As(err, &e) {
 		h.Log.WarnContext(ctx, "a grant failed", "connection", c.ID, "class", e.Class, "err", err)
-		return problem(http.StatusBadGateway, e.Public)
+		return h.refused(w, r, who, c, http.StatusBadGateway, e.Public, nil)
 	}
 	if err != nil {
 		return err
@@ -139,7 +139,7 @@ func (h *Handler) finishGrant(w http.ResponseWriter, r *http.Request) error {
 	if err := h.connected(context.WithoutCancel(ctx), who, c, told); err != nil {
 		return err
 	}
-	http.Redirect(w, r, "/connections?done=connected#"+c.ID, http.StatusSeeOther)
+	http.Redirect(w, r, "/connections/"+c.ID+"?done=connected", http.StatusSeeOther)
 	return nil
 }
 

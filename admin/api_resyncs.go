@@ -17,6 +17,9 @@ type ResyncStore interface {
 	Resyncs(ctx context.Context, workspaceID string) ([]records.Resync, error)
 	ResyncByID(ctx context.Context, workspaceID, id string) (records.Resync, error)
 	SetResyncState(ctx context.Context, workspaceID, id, state string) error
+	// ResyncPlaces counts its calls by connection, ResyncSample names some of them, the latest first.
+	ResyncPlaces(ctx context.Context, r records.Resync) ([]records.ResyncPlace, error)
+	ResyncSample(ctx context.Context, workspaceID, id string, limit int) ([]string, error)
 }
 
 // ResyncFilter chooses the calls of a resync. Live calls never belong to it.

@@ -68,6 +68,7 @@ func (h *Handler) registerReviews() {
 	handle(h, viewer, get("/reviews", "Numbers of which people are asked whose they are", tag), h.listReviews)
 	handle(h, viewer, get("/reviews/{id}", "Show one of these questions", tag), h.getReview)
 	handle(h, operator, post("/reviews/{id}/resolve", "Answer it; the answer is remembered for the number", tag), h.resolveReview)
+	handle(h, operator, post("/reviews/{id}/reopen", "Take the answer back and ask again; what was delivered stays", tag), h.reopenReview)
 	handle(h, viewer, get("/match-choices", "What people chose for numbers", tag), h.listChoices)
 	handle(h, operator, method(http.MethodDelete, "/match-choices/{id}", "Forget a choice; the number's next call is matched anew", tag), h.forgetChoice)
 }
@@ -144,6 +145,17 @@ func (h *Handler) resolve(ctx context.Context, p principal, id, contactID, objec
 		h.Log.WarnContext(ctx, "the calls of a review could not all be signalled; they follow", "workspace", p.WorkspaceID, "review", id, "err", err)
 	}
 	return len(held), nil
+}
+
+func (h *Handler) reopenReview(ctx context.Context, p principal, in *PathID) (*answer[ReviewView], error) {
+	err := h.Store.ReopenReview(ctx, p.WorkspaceID, in.ID)
+	if errors.Is(err, records.ErrConflict) {
+		return nil, problem(http.StatusConflict, "This question is not answered, or the number is asked about again already.")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return h.getReview(ctx, p, in)
 }
 
 // choiceOf checks an answer.

@@ -297,7 +297,7 @@ func TestBrowserCallPage(t *testing.T) {
 	b.picture("call-on-hold", false)
 	b.open("/holds")
 	b.picture("holds", false)
-	b.run(chromedp.Click(chromedp.Search(`//button[contains(text(), "Retry all 4")]`)), chromedp.WaitVisible(chromedp.CSS(".flash")))
+	b.run(chromedp.Click(chromedp.Search(`//button[contains(text(), "Retry all 4")]`)), chromedp.WaitVisible(chromedp.CSS("progress")))
 	require.Len(t, f.actions.syncs(), 5)
 }
 
@@ -324,7 +324,8 @@ func TestBrowserReceiptsAndSetup(t *testing.T) {
 	b.picture("sources", true)
 	b.open("/connections")
 	b.picture("connections", true)
-	b.run(chromedp.Click(chromedp.CSS(`section[aria-label="HubSpot"] button`)), chromedp.WaitVisible(chromedp.CSS(".flash")))
+	b.run(chromedp.Click(chromedp.CSS(`section[aria-label="HubSpot"] h2 a`)), chromedp.WaitVisible(chromedp.CSS("#state")))
+	b.run(chromedp.Click(chromedp.CSS(`form[action$="/test"] button`)), chromedp.WaitVisible(chromedp.CSS(".flash")))
 	require.Contains(t, js[string](b, "document.querySelector('.flash').textContent"), "The test has run")
 	b.size(390, 844)
 	for _, path := range []string{"/receipts", "/receipts/" + d.broken, "/sources", "/connections", "/holds"} {

@@ -15,6 +15,8 @@ type MatchStore interface {
 	// ResolveReview answers a review, remembers the answer, and returns the calls to deliver again; records.ErrConflict for
 	// one that is closed already.
 	ResolveReview(ctx context.Context, workspaceID, id string, c records.MatchChoice) ([]records.HeldCall, error)
+	// ReopenReview takes the answer of a review back; records.ErrConflict for one that is not answered, or asked again.
+	ReopenReview(ctx context.Context, workspaceID, id string) error
 	// Choices lists what people chose for numbers, the newest first.
 	Choices(ctx context.Context, workspaceID, connectionID string, before records.Cursor, limit int) ([]records.MatchChoice, error)
 	ForgetChoice(ctx context.Context, workspaceID, id string) error

@@ -158,6 +158,15 @@ func TestWhoBeginsAConsentEndsIt(t *testing.T) {
 	require.Equal(t, 403, c.callback(bob, "code=good&state="+begin()).Status)
 	require.Equal(t, 403, c.get(vic, "/connections/"+c.conn+"/connect").Status)
 	require.Equal(t, 303, c.callback(ada, "code=good&state="+begin()).Status)
-	require.Contains(t, c.get(ada, "/connections").Raw, "/connections/"+c.conn+"/connect")
+	require.Contains(t, c.get(ada, "/connections/"+c.conn).Raw, "/connections/"+c.conn+"/connect")
 	require.Equal(t, 404, c.as(c.otherToken(t), "GET", "/api/v1/connections/"+c.conn+"/oauth/start", "").Status)
+
+	// A refusal is explained where it can be mended, with the CRM's words as text.
+	r := c.callback(ada, "error=redirect_uri_mismatch&error_description="+url.QueryEscape("<b>unknown</b> address")+"&state="+begin())
+	require.Equal(t, 400, r.Status)
+	require.Contains(t, r.Raw, "exactly as it stands")
+	require.Contains(t, r.Raw, "&lt;b&gt;unknown")
+	require.Contains(t, r.Raw, c.http.URL+"/oauth/callback")
+	require.Contains(t, r.Raw, "/connections/"+c.conn+"/connect")
+	require.NotContains(t, c.callback(noFollow, "error=access_denied&state="+c.start()).Raw, "/connect\"", "who is not signed in is not led on")
 }

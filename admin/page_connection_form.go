@@ -24,6 +24,10 @@ type connectionForm struct {
 	Can []string
 	// OAuth tells that access may be granted at the CRM's consent page instead of by a token.
 	OAuth bool
+	// Callback is the redirect URL to register for that.
+	Callback string
+	// Guarded tells that there are secrets that a new address asks for again.
+	Guarded bool
 	settingsForm
 }
 
@@ -85,7 +89,7 @@ func (h *Handler) formOfConnection(c records.Connection) connectionForm {
 	f := connectionForm{ID: c.ID, settingsForm: newSettingsForm("name", "window_minutes")}
 	f.Title, f.Action, f.Submit, f.Cancel = "Add a connection", "/connections", "Add the connection", "/connections/new"
 	if c.ID != "" {
-		f.Title, f.Action, f.Submit, f.Cancel = "Change "+c.Name, "/connections/"+c.ID+"/edit", "Save", "/connections#"+c.ID
+		f.Title, f.Action, f.Submit, f.Cancel = "Change "+c.Name, "/connections/"+c.ID+"/edit", "Save", "/connections/"+c.ID
 	}
 	f.Kind = connectors.Info{ID: c.Connector, Label: c.Connector}
 	for _, i := range h.Connectors.Infos() {
@@ -95,6 +99,10 @@ func (h *Handler) formOfConnection(c records.Connection) connectionForm {
 	}
 	f.Can = capabilityWords(f.Kind.Capabilities, len(f.Kind.Capabilities))
 	f.OAuth = h.Grants != nil && slices.Contains(f.Kind.Capabilities, connectors.CapabilityOAuth)
+	f.Callback = h.callbackURL()
+	for _, value := range c.Secrets {
+		f.Guarded = f.Guarded || c.ID != "" && value != ""
+	}
 	f.Values = map[string]string{"name": c.Name, "mode": c.Mode, "policy": c.Policy, "window_minutes": "", "recordings": cmp.Or(c.Recordings, records.ShareLink)}
 	if c.Window != nil {
 		f.Values["window_minutes"] = number(*c.Window, time.Minute)
@@ -150,7 +158,7 @@ func (h *Handler) connectionCreateForm(w http.ResponseWriter, r *http.Request, p
 		b.Connector, b.Name, b.Config, b.Secrets, b.Mode, b.Policy, b.WindowSeconds, b.Recordings = kind, in.name, in.config, in.secrets, in.mode, in.policy, in.window, in.recordings
 		var made *answer[ConnectionView]
 		if made, err = h.createConnection(r.Context(), p, &body); err == nil {
-			return back(w, r, "/connections#"+made.Body.ID, "joined")
+			return back(w, r, "/connections/"+made.Body.ID, "joined")
 		}
 	}
 	return h.connectionRefused(w, r, p, f, in, err, records.Connection{Connector: kind})
@@ -177,7 +185,7 @@ func (h *Handler) connectionEditForm(w http.ResponseWriter, r *http.Request, p p
 			b.WindowSeconds.Value = *in.window
 		}
 		if _, err = h.patchConnection(r.Context(), p, &patch); err == nil {
-			return back(w, r, "/connections#"+c.ID, "kept")
+			return back(w, r, "/connections/"+c.ID, "kept")
 		}
 	}
 	return h.connectionRefused(w, r, p, f, in, err, c)
@@ -213,7 +221,7 @@ func (h *Handler) connectionDeletePage(w http.ResponseWriter, r *http.Request, p
 		return err
 	}
 	return h.show(w, r, p, "confirm", "Remove this connection", "connections", confirmation{
-		List: "/connections", ListName: "Connections", Name: c.Name, Back: "/connections#" + c.ID,
+		List: "/connections", ListName: "Connections", Name: c.Name, Back: "/connections/" + c.ID,
 		Title: "Remove this connection", Action: "/connections/" + c.ID + "/delete", Submit: "Remove it for good", Text: []string{
 			"callsync stops writing to this account at once, and forgets its secrets. What is in the CRM stays.",
 			"If the account is added again later, callsync starts anew with it: to stop for a while, pause it instead.",

@@ -133,7 +133,7 @@ func firstSteps(k kept) []homeStep {
 		source = "/sources/" + id
 	}
 	if len(k.connections) > 0 {
-		connection = "/connections#" + k.connections[0].ID
+		connection = "/connections/" + k.connections[0].ID
 	}
 	return []homeStep{
 		{"Add your phone system", "A source is one phone system. Adding it gives you the addresses to paste there.", "/sources/new", "Add a source", len(k.sources) > 0},

@@ -15,7 +15,8 @@ type resyncsView struct {
 	Form        resyncForm
 	Sources     []records.Source
 	Connections []records.Connection
-	Cards       []resyncCard
+	// Active are those that go on, Past the others.
+	Active, Past []resyncCard
 }
 
 // resyncForm is what somebody has chosen.
@@ -44,7 +45,7 @@ const dateForm = "2006-01-02"
 
 func (h *Handler) resyncsPage(w http.ResponseWriter, r *http.Request, p principal) error {
 	q := r.URL.Query()
-	f := resyncForm{Query: clip(q.Get("q"), 200), State: q.Get("state"), Source: q.Get("source"), Connection: q.Get("connection")}
+	f := resyncForm{Query: clip(q.Get("q"), 200), State: q.Get("state"), Source: q.Get("source"), Connection: q.Get("connection"), Into: q["into"]}
 	return h.showResyncs(w, r, p, http.StatusOK, f)
 }
 
@@ -63,7 +64,12 @@ func (h *Handler) showResyncs(w http.ResponseWriter, r *http.Request, p principa
 		return err
 	}
 	for _, one := range all {
-		v.Cards = append(v.Cards, h.resyncCard(one, k))
+		card := h.resyncCard(one, k)
+		if one.State == records.ResyncDone || one.State == records.ResyncCancelled {
+			v.Past = append(v.Past, card)
+		} else {
+			v.Active = append(v.Active, card)
+		}
 	}
 	frame, err := h.newFrame(r, p, "Resyncs", "calls", v)
 	if err != nil {
@@ -158,8 +164,9 @@ func (h *Handler) resyncCreateForm(w http.ResponseWriter, r *http.Request, p pri
 		out.add("filter.state", "Choose one of the states.")
 	}
 	if err = out.problem(); err == nil {
-		if _, err = h.createResync(r.Context(), p, &in); err == nil {
-			return back(w, r, "/resyncs", map[bool]string{true: "counting", false: "resyncing"}[b.DryRun])
+		var made *answer[ResyncView]
+		if made, err = h.createResync(r.Context(), p, &in); err == nil {
+			return back(w, r, "/resyncs/"+made.Body.ID, map[bool]string{true: "counting", false: "resyncing"}[b.DryRun])
 		}
 	}
 	var problem *Problem
@@ -206,5 +213,5 @@ func (h *Handler) resyncStateForm(w http.ResponseWriter, r *http.Request, p prin
 	if _, err := h.resyncTo(state)(r.Context(), p, &PathID{ID: r.PathValue("id")}); err != nil {
 		return err
 	}
-	return back(w, r, "/resyncs", "resync-"+r.PathValue("do"))
+	return back(w, r, "/resyncs/"+r.PathValue("id"), "resync-"+r.PathValue("do"))
 }

@@ -3,6 +3,7 @@ package admin
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -18,6 +19,8 @@ type reviewsView struct {
 	Cards   []reviewCard
 	Choices []choiceRow
 	Next    string
+	// Answered is the question that was answered just now, which can be taken back.
+	Answered *reviewCard
 }
 
 // reviewCard is one question.
@@ -71,10 +74,28 @@ func (h *Handler) reviewsPage(w http.ResponseWriter, r *http.Request, p principa
 	if err != nil {
 		return err
 	}
+	if id := q.Get("answered"); validID(id) {
+		if v.Answered, err = h.answeredCard(r.Context(), p, k, id); err != nil {
+			return err
+		}
+	}
 	if next != "" {
 		v.Next = "/reviews?show=" + v.Tab + "&cursor=" + next
 	}
 	return h.show(w, r, p, "reviews", "Match reviews", "reviews", v)
+}
+
+// answeredCard is the question with this id if it is answered; nil otherwise.
+func (h *Handler) answeredCard(ctx context.Context, p principal, k kept, id string) (*reviewCard, error) {
+	r, err := h.Store.ReviewByID(ctx, p.WorkspaceID, id)
+	if errors.Is(err, records.ErrNotFound) {
+		return nil, nil
+	}
+	c, ok := k.connection(r.ConnectionID)
+	if err != nil || !ok || r.State != records.ReviewResolved {
+		return nil, err
+	}
+	return &reviewCard{Review: r, Display: readable(r.Number), Connection: c.Name, CRM: h.crm(c), Answer: answerWords(r.Choice, r.Object, nameOf(r.Candidates, r.Choice))}, nil
 }
 
 // reviewPageSize is how many questions a page shows.
@@ -100,6 +121,7 @@ func (h *Handler) reviewCards(ctx context.Context, p principal, k kept, before r
 		card := reviewCard{Review: r, Display: readable(r.Number), Connection: c.Name, CRM: h.crm(c), More: r.Total - len(r.Candidates)}
 		for _, one := range r.Candidates {
 			one.Name, one.URL = visible(cmp.Or(one.Name, one.ID)), webURL(one.URL)
+			one.Email, one.Company = visible(one.Email), visible(one.Company)
 			card.Candidates = append(card.Candidates, candidateRow{one, visible(names[c.ID][one.Owner])})
 		}
 		if h.canCreate(c) {
@@ -175,7 +197,16 @@ func (h *Handler) reviewResolveForm(w http.ResponseWriter, r *http.Request, p pr
 	if _, err := h.resolve(r.Context(), p, r.PathValue("id"), id, object); err != nil {
 		return err
 	}
-	return back(w, r, "/reviews", "answered")
+	http.Redirect(w, r, "/reviews?answered="+r.PathValue("id"), http.StatusSeeOther)
+	return nil
+}
+
+// reviewReopenForm takes an answer back.
+func (h *Handler) reviewReopenForm(w http.ResponseWriter, r *http.Request, p principal) error {
+	if _, err := h.reopenReview(r.Context(), p, &PathID{ID: r.PathValue("id")}); err != nil {
+		return err
+	}
+	return back(w, r, "/reviews#"+r.PathValue("id"), "reopened")
 }
 
 func (h *Handler) choiceForgetForm(w http.ResponseWriter, r *http.Request, p principal) error {

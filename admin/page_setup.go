@@ -1,62 +1,14 @@
 package admin
 
 import (
-	"context"
-	"encoding/json"
 	"maps"
 	"net/http"
 	"slices"
-	"time"
+	"strconv"
 
 	"github.com/callsync/callsync/connectors"
 	"github.com/callsync/callsync/records"
 )
-
-// holdCard is a cause on the holds page.
-type holdCard struct {
-	records.Hold
-	Connection, CRM string
-	Action          string
-	Samples         []string
-}
-
-func (h *Handler) holdsPage(w http.ResponseWriter, r *http.Request, p principal) error {
-	k, err := h.kept(r.Context(), p.WorkspaceID)
-	if err != nil {
-		return err
-	}
-	cards, err := h.holdCards(r.Context(), p, k)
-	if err != nil {
-		return err
-	}
-	return h.show(w, r, p, "holds", "On hold", "holds", cards)
-}
-
-// holdCards are the causes for which calls are on hold, those with the most calls first.
-func (h *Handler) holdCards(ctx context.Context, p principal, k kept) ([]holdCard, error) {
-	holds, err := h.Store.Holds(ctx, p.WorkspaceID)
-	var cards []holdCard
-	for _, o := range holds {
-		c, ok := k.connection(o.ConnectionID)
-		if !ok {
-			continue
-		}
-		l := lane{Connection: c, CRM: h.crm(c), Now: h.Now(), Delivery: &records.DeliveryHistory{Delivery: records.Delivery{
-			State: records.DeliveryParked, Class: o.Class, Field: o.Field, Reason: o.Reason}}}
-		said := explain(l)
-		card := holdCard{Hold: o, Connection: c.Name, CRM: l.CRM, Action: said.Action}
-		card.Reason = said.in(time.UTC, l.Now)
-		cards = append(cards, card)
-	}
-	return cards, err
-}
-
-func (h *Handler) holdRetryForm(w http.ResponseWriter, r *http.Request, p principal) error {
-	if _, err := h.drain(r.Context(), p.WorkspaceID, r.PathValue("id"), ""); err != nil {
-		return err
-	}
-	return back(w, r, "/holds", "retried")
-}
 
 // shownSettings are settings by the labels that people know, secrets without their values.
 func shownSettings(fields []field, config map[string]string, secrets map[string]bool) []shownField {
@@ -88,8 +40,8 @@ type connectionCard struct {
 	Setup, Docs string
 	Mappings    []mappingLink
 	Settings    []shownField
-	// Connect tells whether a person can grant access at the CRM's consent page.
-	Connect bool
+	// Connect tells whether a person can grant access at the CRM's consent page, OAuth whether the CRM has one at all.
+	Connect, OAuth bool
 	// Schema tells in what the mappings do not fit the CRM's fields.
 	Schema schemaCard
 	// Contacts tells whether the CRM has contacts that calls are matched with; then the others say how.
@@ -118,7 +70,7 @@ var idempotencyWords = map[string]string{
 }
 
 type connectionsView struct {
-	Cards []connectionCard
+	Cards []connectionPage
 }
 
 func (h *Handler) connectionsPage(w http.ResponseWriter, r *http.Request, p principal) error {
@@ -131,38 +83,37 @@ func (h *Handler) connectionsPage(w http.ResponseWriter, r *http.Request, p prin
 		return err
 	}
 	var v connectionsView
-	infos := h.Connectors.Infos()
 	for _, c := range all {
-		var fields []field
-		card := connectionCard{ConnectionView: h.viewConnection(c), Label: c.Connector, Chip: statusTone(c.Status), Idempotency: idempotencyWords[c.Idempotency]}
-		if len(c.Report) > 0 && json.Unmarshal(c.Report, &card.Report) == nil {
-			card.Tested, card.OK = true, card.Report.OK()
-		}
-		if connector, ok := h.Connectors[c.Connector]; ok {
-			i := connector.Info()
-			card.Setup, card.Docs, fields = i.Setup, webURL(i.Docs), connectorFields(i)
-			card.Label, card.Mappings = i.Label, mappingLinks(c.ID, "", i.Mappings)
-			if h.Grants != nil {
-				_, err := h.Grants.Begin(connector, c, h.callbackURL(), "", "")
-				card.Connect = err == nil
-			}
-		}
-		if card.Trouble = state.line(c.ID); len(card.Trouble) > 0 && card.Chip == "done" {
-			card.Chip = "wait"
-		}
-		i := slices.IndexFunc(infos, func(i connectors.Info) bool { return i.ID == c.Connector })
-		card.Contacts = i >= 0 && slices.Contains(infos[i].Capabilities, "contact_match")
-		card.OnNone, card.OnMany, card.Owned = matchWords(card.Match)
-		card.Settings = shownSettings(fields, c.Config, present(c.Secrets))
-		if card.Schema, err = h.schemaCard(r.Context(), p, c.ID, ""); err != nil {
+		row := connectionPage{}
+		if row.connectionCard, err = h.connectionCard(r.Context(), p, c, state); err != nil {
 			return err
 		}
-		v.Cards = append(v.Cards, card)
+		for _, check := range row.Report.Checks {
+			if !check.OK {
+				row.Failing++
+			}
+		}
+		if row.Usage, err = h.Store.ConnectionUsage(r.Context(), p.WorkspaceID, c.ID); err != nil {
+			return err
+		}
+		row.Drain = forecastOf(h.info(c), c, row.Usage, h.Now()).drainWords(row.Usage.Held - row.Usage.Askable)
+		recent, err := h.Store.RecentDeliveries(r.Context(), p.WorkspaceID, c.ID, 1)
+		if err != nil {
+			return err
+		}
+		for _, d := range recent {
+			row.Recent = append(row.Recent, recentRow{RecentDelivery: d})
+		}
+		row.State, row.Tone = row.sentence()
+		v.Cards = append(v.Cards, row)
 	}
 	return h.show(w, r, p, "connections", "Connections", "connections", v)
 }
 
-// connectionForm leads an action on a connection back to its place on the page.
+// fragmentOf is where on the page of a connection the result of an action stands.
+var fragmentOf = map[string]string{"tested": "#test", "failed": "#test"}
+
+// connectionForm leads an action on a connection back to its page.
 func (h *Handler) connectionForm(act func(*http.Request, principal, records.Connection) (string, error)) pageFunc {
 	return func(w http.ResponseWriter, r *http.Request, p principal) error {
 		c, err := h.Store.ConnectionByID(r.Context(), p.WorkspaceID, r.PathValue("id"))
@@ -173,7 +124,10 @@ func (h *Handler) connectionForm(act func(*http.Request, principal, records.Conn
 		if err != nil {
 			return err
 		}
-		return back(w, r, "/connections#"+c.ID, done)
+		if fragment, ok := fragmentOf[done]; ok {
+			return back(w, r, "/connections/"+c.ID+fragment, done)
+		}
+		return back(w, r, "/connections/"+c.ID, done)
 	}
 }
 
@@ -190,6 +144,20 @@ func (h *Handler) pauseForm(r *http.Request, p principal, c records.Connection) 
 	return "paused", err
 }
 
-func (h *Handler) resumeForm(r *http.Request, p principal, c records.Connection) (string, error) {
-	return "resumed", h.resume(r.Context(), p, c.ID)
+// resumeForm lets a connection go on, and leads to its page, which follows how what was kept goes out.
+func (h *Handler) resumeForm(w http.ResponseWriter, r *http.Request, p principal) error {
+	id := r.PathValue("id")
+	u, err := h.Store.ConnectionUsage(r.Context(), p.WorkspaceID, id)
+	if err != nil {
+		return err
+	}
+	if _, err := h.resumeConnection(r.Context(), p, &PathID{ID: id}); err != nil {
+		return err
+	}
+	to := "/connections/" + id + "?done=resumed"
+	if u.Held > 0 {
+		to += "&of=" + strconv.FormatInt(u.Held, 10)
+	}
+	http.Redirect(w, r, to, http.StatusSeeOther)
+	return nil
 }

@@ -266,6 +266,8 @@ type confirmation struct {
 	List, ListName                    string
 	Name, Back, Title, Action, Submit string
 	Text                              []string
+	// Calm tells that nothing is lost by it.
+	Calm bool
 }
 
 func (h *Handler) sourceRotatePage(w http.ResponseWriter, r *http.Request, p principal) error {

@@ -35,6 +35,7 @@ func (h *Handler) registerPages(mux *http.ServeMux) {
 	page("POST /calls/{id}/take-ours", operator, h.takeOursForm)
 	page("GET /resyncs", viewer, h.resyncsPage)
 	page("POST /resyncs", operator, h.resyncCreateForm)
+	page("GET /resyncs/{id}", viewer, h.resyncPage)
 	page("POST /resyncs/{id}/{do}", operator, h.resyncStateForm)
 	page("GET /messages", viewer, h.messagesPage)
 	page("GET /messages/{id}", viewer, h.messagePage)
@@ -46,6 +47,7 @@ func (h *Handler) registerPages(mux *http.ServeMux) {
 	page("GET /receipts/{id}", viewer, h.receiptPage)
 	page("POST /receipts/{id}/replay", operator, h.receiptReplayForm)
 	page("GET /holds", viewer, h.holdsPage)
+	page("GET /holds/{id}", viewer, h.holdPage)
 	page("POST /holds/{id}/retry", operator, h.holdRetryForm)
 	page("GET /sources", viewer, h.sourcesPage)
 	page("POST /sources", admin, h.sourceCreateForm)
@@ -71,6 +73,9 @@ func (h *Handler) registerPages(mux *http.ServeMux) {
 	page("GET /connections", viewer, h.connectionsPage)
 	page("POST /connections", admin, h.connectionCreateForm)
 	page("GET /connections/new", admin, h.connectionNewPage)
+	page("GET /connections/{id}", viewer, h.connectionPage)
+	page("GET /connections/{id}/mode", admin, h.modePage)
+	page("POST /connections/{id}/mode", admin, h.modeForm)
 	page("GET /connections/{id}/edit", admin, h.connectionEditPage)
 	page("POST /connections/{id}/edit", admin, h.connectionEditForm)
 	page("GET /connections/{id}/delete", admin, h.connectionDeletePage)
@@ -79,6 +84,8 @@ func (h *Handler) registerPages(mux *http.ServeMux) {
 	mux.HandleFunc("GET /oauth/callback", h.oauthCallback)
 	page("GET /connections/{id}/match", viewer, h.matchSettingsPage)
 	page("POST /connections/{id}/match", admin, h.matchSettingsForm)
+	page("GET /connections/{id}/dispositions", viewer, h.dispositionsPage)
+	page("POST /connections/{id}/dispositions", admin, h.dispositionForm)
 	page("GET /connections/{id}/owners", viewer, h.ownersPage)
 	page("POST /connections/{id}/owners", admin, h.ownerForm)
 	page("POST /connections/{id}/owners/match", operator, h.ownersMatchForm)
@@ -87,6 +94,7 @@ func (h *Handler) registerPages(mux *http.ServeMux) {
 	page("POST /connections/{id}/mappings/{object}/row", operator, h.mappingRowForm)
 	page("GET /reviews", viewer, h.reviewsPage)
 	page("POST /reviews/{id}/resolve", operator, h.reviewResolveForm)
+	page("POST /reviews/{id}/reopen", operator, h.reviewReopenForm)
 	page("POST /match-choices/{id}/forget", operator, h.choiceForgetForm)
 	page("GET /settings", viewer, h.settingsStart)
 	page("GET /numbers", viewer, h.numbersPage)
@@ -94,7 +102,7 @@ func (h *Handler) registerPages(mux *http.ServeMux) {
 	page("POST /connections/{id}/test", operator, h.connectionForm(h.testForm))
 	page("POST /connections/{id}/schema", operator, h.connectionForm(h.schemaForm))
 	page("POST /connections/{id}/pause", operator, h.connectionForm(h.pauseForm))
-	page("POST /connections/{id}/resume", operator, h.connectionForm(h.resumeForm))
+	page("POST /connections/{id}/resume", operator, h.resumeForm)
 	mux.Handle("/", h.page(viewer, func(http.ResponseWriter, *http.Request, principal) error { return notFound() }))
 }
 
@@ -149,7 +157,9 @@ var flashes = map[string]string{
 	"revoked":       "The link is withdrawn: nobody can listen by it any more.",
 	"restored":      "The link works again.",
 	"answered":      "Answered, and remembered for the number. The calls that waited are delivered now.",
+	"reopened":      "Taken back. The question is open again; calls that went to the contact meanwhile stay there.",
 	"forgotten":     "Forgotten. The next call of the number is matched anew.",
+	"disposition":   "Saved. It counts for the calls that are delivered from now on; retry those on hold.",
 	"assigned":      "Assigned. It counts for the calls that are delivered from now on.",
 	"match":         "Saved. It counts for the calls that are delivered from now on.",
 	"matched":       "The CRM’s users are listed, and the agents with their e-mails assigned.",
@@ -161,6 +171,8 @@ var flashes = map[string]string{
 	"resync-resume": "It goes on.",
 	"resync-cancel": "Cancelled. What was delivered stays.",
 	"retried":       "Queued. The calls are delivered in the order in which they were held.",
+	"retried-one":   "Queued. This page shows what comes of it: what goes out is gone from the list.",
+	"unheld":        "Nothing is on hold for this cause any more.",
 	"created":       "The source is there. Do what stands below, then make a call.",
 	"saved":         "Saved. What arrives from now on is read with it; replay receipts that came before.",
 	"removed":       "The source is removed. Its calls stay.",
@@ -176,6 +188,8 @@ var flashes = map[string]string{
 	"mapping":       "Saved. The new version counts for the next write; calls that are in the CRM follow when they change, or by a resync.",
 	"returned":      "That version is in force again. It counts for the next write; nothing was lost.",
 	"read":          "The CRM was asked for its fields.",
+	"live":          "Shadow mode has ended. Calls are written from now on.",
+	"shadow":        "Shadow mode is on. Nothing is written from now on; each call shows what would be.",
 	"paused":        "Paused. Calls are kept until you resume.",
 	"resumed":       "Resumed. What was kept is delivered now.",
 	"actions":       "Saved. The actions count for calls that begin from now on.",

@@ -89,6 +89,8 @@ func (r *renderer) funcs() template.FuncMap {
 		"rulesFields":  sync.OnceValue(fieldGroups),
 		"previewSizes": func() []int { return []int{50, 200, 500} },
 		"add":          func(a, b int) int { return a + b },
+		"neg":          func(a int) int { return -a },
+		"add64":        func(a, b int64) int64 { return a + b },
 		"pair":         func(a, b any) []any { return []any{a, b} },
 	}
 }

@@ -40,7 +40,8 @@ func (f *fixture) asked(source, connection, number string, minutes int, state st
 }
 
 var sharers = []records.Candidate{
-	{Object: "contact", ID: "101", Name: "Wei Zhang", URL: "https://app.hubspot.com/contacts/4242/record/0-1/101", Owner: "71"},
+	{Object: "contact", ID: "101", Name: "Wei Zhang", URL: "https://app.hubspot.com/contacts/4242/record/0-1/101", Owner: "71", Email: "wei@zhang.example",
+		Company: "Zhang Roofing", ModifiedAt: time.Date(2026, 3, 1, 9, 30, 0, 0, time.UTC)},
 	{Object: "contact", ID: "102", Name: "Zhang Roofing front desk"},
 }
 
@@ -75,6 +76,10 @@ func TestReviewsAPI(t *testing.T) {
 	require.Equal(t, []string{f.ws + " " + first + " " + connection, f.ws + " " + second + " " + connection}, f.actions.syncs(), "the oldest first")
 	require.Equal(t, 409, f.api("POST", at+"/resolve", `{"contact_id": "101"}`).Status)
 
+	f.must(200, "POST", at+"/reopen", "")
+	require.Equal(t, 409, f.api("POST", at+"/reopen", "").Status, "it is open again")
+	require.Empty(t, f.must(200, "GET", "/match-choices", "").items())
+	f.must(200, "POST", at+"/resolve", `{"contact_id": "102"}`)
 	choices := f.must(200, "GET", "/match-choices", "").items()
 	require.Len(t, choices, 1)
 	require.Equal(t, "102", choices[0].(map[string]any)["contact_id"])
@@ -197,14 +202,21 @@ func TestBrowserReviewsAndOwners(t *testing.T) {
 	require.Equal(t, 3, js[int](b, "document.querySelectorAll('section.crm').length"))
 	require.Equal(t, "3 open", strings.TrimSpace(js[string](b, "document.querySelector('a[href=\"/reviews\"] .badge').textContent")))
 	require.Equal(t, 0, js[int](b, "document.querySelectorAll('a[href^=\"javascript\"], img').length"))
-	require.Contains(t, js[string](b, "document.querySelector('section[aria-label=\"+1 415-555-0101\"]').innerText"), "Wei Zhang contact owner Anna Smith")
+	require.Contains(t, js[string](b, "document.querySelector('section[aria-label=\"+1 415-555-0101\"]').innerText"), "Owner\nAnna Smith")
 	b.picture("reviews", true)
 	b.open("/holds")
 	require.Contains(t, js[string](b, "document.querySelector('main').innerText"), "Several contacts share this number. Choose one under Reviews")
 	b.open("/calls/" + waiting)
 	b.run(chromedp.Click(chromedp.Search(`//a[text()="Answer"]`)), chromedp.WaitVisible(chromedp.CSS("section.crm")))
-	b.run(chromedp.Click(chromedp.CSS(`section[aria-label="+1 415-555-0101"] button[value="contact:102"]`)), chromedp.WaitVisible(chromedp.CSS(".flash")))
+	b.run(chromedp.Click(chromedp.CSS(`section[aria-label="+1 415-555-0101"] button[value="contact:102"]`)), chromedp.WaitVisible(chromedp.CSS(".notice")))
 	require.Len(t, f.actions.syncs(), 2)
+	require.Contains(t, js[string](b, "document.querySelector('.notice').innerText"), "Zhang Roofing front desk")
+	b.picture("reviews-undo", false)
+	// Taken back, and answered again.
+	b.run(chromedp.Click(chromedp.CSS(".notice button")), chromedp.WaitVisible(chromedp.CSS(".flash")))
+	require.Empty(t, f.must(200, "GET", "/match-choices", "").items())
+	b.run(chromedp.Click(chromedp.CSS(`section[aria-label="+1 415-555-0101"] button[value="contact:102"]`)), chromedp.WaitVisible(chromedp.CSS(".notice")))
+	require.Len(t, f.actions.syncs(), 4, "what waits still is delivered by the new answer")
 	b.run(chromedp.Click(chromedp.CSS(`section[aria-label="+44 20 7946 0018"] button[value="contact:create"]`)))
 	// The page before had something to say as well.
 	b.until("document.querySelectorAll('section.crm').length === 1")
@@ -216,7 +228,7 @@ func TestBrowserReviewsAndOwners(t *testing.T) {
 	b.run(chromedp.Click(chromedp.CSS("tbody tr:last-child button")), chromedp.WaitVisible(chromedp.CSS(".flash")))
 	require.Equal(t, 1, js[int](b, "document.querySelectorAll('tbody tr').length"))
 
-	b.open("/connections")
+	b.open("/connections/" + connection)
 	b.run(chromedp.Click(chromedp.Search(`//a[text()="Agents and owners"]`)), chromedp.WaitVisible(chromedp.Search(`//h1[text()="Agents and owners"]`)))
 	require.Equal(t, "/connections/"+connection+"/owners", js[string](b, "location.pathname"))
 	b.run(chromedp.Click(chromedp.Search(`//button[text()="Match by e-mail now"]`)), chromedp.WaitVisible(chromedp.CSS(".flash")))

@@ -26,6 +26,7 @@ type Store interface {
 	Queries
 	DriftStore
 	SchemaStore
+	ConnectionQueries
 	LiveStore
 	ClockStore
 }

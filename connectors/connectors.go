@@ -138,7 +138,10 @@ type Contact struct {
 	// Numbers are its phone numbers as stored; the caller compares them as E.164.
 	Numbers []string
 	// Emails are its e-mail addresses, as far as an EmailMatcher tells.
-	Emails     []string
+	Emails []string
+	// Company is the name of the company it belongs to, where the CRM says so in the same answer; people tell candidates
+	// apart by it.
+	Company    string
 	ModifiedAt time.Time
 }
 

@@ -228,3 +228,36 @@ func (db *DB) UntellResyncCalls(ctx context.Context, workspaceID, resyncID strin
 		where workspace_id = $1 and resync_id = $2 and call_id = any($3::uuid[]) and outcome is null`, workspaceID, resyncID, callIDs, skip)
 	return settingsError("note calls of a resync", err)
 }
+
+// ResyncPlaces counts the calls of a resync by connection: those that it delivers to, else all. It ends with
+// context.DeadlineExceeded where they are too many to be counted while somebody waits.
+func (db *DB) ResyncPlaces(ctx context.Context, r records.Resync) ([]records.ResyncPlace, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	rows, _ := db.pool.Query(ctx, `
+		select k.id, count(*), count(*) filter (where d.state not in ('parked', 'skipped') and d.remote_id <> ''),
+			count(*) filter (where d.state = 'parked'), count(*) filter (where d.state = 'skipped')
+		from connections k
+		join sources s on s.workspace_id = k.workspace_id and (s.connections is null or k.id = any(s.connections))
+		join calls c on c.workspace_id = s.workspace_id and c.source_id = s.id
+		join resync_calls i on i.workspace_id = c.workspace_id and i.call_id = c.id and i.resync_id = $2
+		left join deliveries d on d.workspace_id = c.workspace_id and d.connection_id = k.id and d.object = 'call' and d.key = c.id::text
+		where k.workspace_id = $1 and k.deleted_at is null and ($3::uuid[] is null or k.id = any($3))
+		group by k.id order by k.id`, r.WorkspaceID, r.ID, r.Connections)
+	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p records.ResyncPlace, err error) {
+		err = row.Scan(&p.ConnectionID, &p.Calls, &p.Present, &p.Held, &p.Skipped)
+		return p, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("count the calls of a resync: %w", timedOut(ctx, err))
+	}
+	return all, nil
+}
+
+// ResyncSample names some of the calls of a resync, the latest first.
+func (db *DB) ResyncSample(ctx context.Context, workspaceID, id string, limit int) ([]string, error) {
+	rows, _ := db.pool.Query(ctx, `
+		select call_id::text from resync_calls where workspace_id = $1 and resync_id = $2 order by listed_at desc, call_id desc limit $3`, workspaceID, id, limit)
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return ids, settingsError("name calls of a resync", err)
+}

@@ -167,6 +167,39 @@ func (db *DB) ResolveReview(ctx context.Context, workspaceID, id string, c recor
 	return held, settingsError("resolve a review", err)
 }
 
+// ReopenReview takes back the answer of a review: the choice for its number is forgotten, and the question is asked again.
+// What was delivered meanwhile stays. Errors: records.ErrNotFound, records.ErrConflict for one that is not answered, or
+// whose number is asked about again already.
+func (db *DB) ReopenReview(ctx context.Context, workspaceID, id string) error {
+	err := db.inTx(ctx, func(tx pgx.Tx) error {
+		var connectionID, number string
+		err := tx.QueryRow(ctx, `select connection_id, number from match_reviews where workspace_id = $1 and id = $2`, workspaceID, id).Scan(&connectionID, &number)
+		if err != nil {
+			return err
+		}
+		if err := lockWatch(ctx, tx, workspaceID, connectionID, number); err != nil {
+			return err
+		}
+		tag, err := tx.Exec(ctx, `
+			update match_reviews r set state = 'open', choice = '', object = '', resolved_by = '', resolved_at = null
+			where r.workspace_id = $1 and r.id = $2 and r.state = 'resolved'
+				and not exists (select from match_reviews o where o.workspace_id = $1 and o.connection_id = r.connection_id and o.number = r.number and o.state = 'open')`,
+			workspaceID, id)
+		if err != nil {
+			return err
+		}
+		if tag.RowsAffected() == 0 {
+			return records.ErrConflict
+		}
+		batch := &pgx.Batch{}
+		batch.Queue(`delete from match_choices where workspace_id = $1 and connection_id = $2 and number = $3`, workspaceID, connectionID, number)
+		batch.Queue(`update match_watch set found = false, next_at = now() + $4::interval where workspace_id = $1 and connection_id = $2 and number = $3`,
+			workspaceID, connectionID, number, firstLook)
+		return tx.SendBatch(ctx, batch).Close()
+	})
+	return settingsError("take back the answer of a review", err)
+}
+
 // choose remembers c for a number whose watch is locked. Calls that were delivered without a contact stay so if that is
 // what was chosen.
 func choose(ctx context.Context, tx pgx.Tx, workspaceID, connectionID, number string, c records.MatchChoice) error {

@@ -81,6 +81,10 @@ type Candidate struct {
 	URL    string `json:"url,omitempty"`
 	// Owner is the id of its owner in the CRM.
 	Owner string `json:"owner,omitempty"`
+	// Email and Company tell it from others of its name, ModifiedAt is when it changed last; empty where the CRM did not say.
+	Email      string    `json:"email,omitempty"`
+	Company    string    `json:"company,omitempty"`
+	ModifiedAt time.Time `json:"modified_at,omitzero"`
 }
 
 // The kinds and states of a review.

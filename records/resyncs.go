@@ -45,3 +45,14 @@ const (
 	ResyncCallFailed  = "failed"
 	ResyncCallSkipped = "skipped"
 )
+
+// ResyncPlace is what a resync is about in one connection, by what was there when it was asked.
+type ResyncPlace struct {
+	ConnectionID string
+	// Calls are those of the resync whose source feeds the connection: Present are in the CRM, Held on hold, Skipped left
+	// out by a rule or a person, the others have not gone there yet.
+	Calls, Present, Held, Skipped int64
+}
+
+// Absent are the calls that have not gone there yet.
+func (p ResyncPlace) Absent() int64 { return p.Calls - p.Present - p.Held - p.Skipped }

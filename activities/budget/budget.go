@@ -11,6 +11,7 @@ package budget
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -41,6 +42,8 @@ type Store interface {
 	ConnectionFailed(ctx context.Context, workspaceID, connectionID string, threshold int, least, most time.Duration) (suspended time.Duration, err error)
 	ConnectionWorks(ctx context.Context, workspaceID, connectionID string) error
 	ProbeConnection(ctx context.Context, workspaceID, connectionID string, lease time.Duration) (wait time.Duration, err error)
+	// AddUsage adds to what the connection's deliveries have asked of its CRM in the current hour.
+	AddUsage(ctx context.Context, workspaceID, connectionID string, u records.Usage) error
 }
 
 // The times and numbers of budgets.
@@ -80,6 +83,7 @@ type Budgets struct {
 	estimates map[string]map[string]float64 // connector -> class -> requests of a delivery
 	suspended map[string]time.Time          // connection -> until, as far as this process knows
 	failing   map[string]bool               // connections with a failure since their last success
+	usage     map[string]*pendingUsage      // connection -> what has not been written down
 }
 
 func (b *Budgets) now() time.Time {
@@ -102,6 +106,7 @@ type Pass struct {
 	mu    sync.Mutex
 	left  map[string]int // class, or numberOf it -> what is prepaid
 	used  map[string]int
+	sent  int
 	reach reach
 }
 
@@ -266,10 +271,11 @@ func (p *Pass) Done(ctx context.Context) error {
 	defer cancel()
 	p.freeSlot(ctx)
 	p.mu.Lock()
-	left, used := p.left, p.used
+	left, used, sent := p.left, p.used, p.sent
 	p.left = map[string]int{}
 	p.mu.Unlock()
 	p.budgets.learn(p.conn.Connector, used)
+	noted := p.budgets.note(ctx, p.conn, used, sent)
 	refund := map[string]int{}
 	for class, n := range left {
 		if n > 0 {
@@ -281,7 +287,7 @@ func (p *Pass) Done(ctx context.Context) error {
 			return fmt.Errorf("give prepaid requests back: %w", err)
 		}
 	}
-	return p.budgets.outcome(ctx, p)
+	return errors.Join(noted, p.budgets.outcome(ctx, p))
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

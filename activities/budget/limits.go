@@ -1,7 +1,6 @@
 package budget
 
 import (
-	"strconv"
 	"strings"
 	"time"
 
@@ -26,14 +25,10 @@ func (p Priority) share() float64 {
 	case Live:
 		return 1
 	case Update:
-		return 0.75
+		return connectors.UpdateShare
 	}
-	return 0.5
+	return connectors.BackfillShare
 }
-
-// burstPart is the part of a limit that may be used at one moment where the vendor's description says nothing. The rest
-// is spread evenly, so that burst and flow together never exceed the limit in any window of its length.
-const burstPart = 0.25
 
 // bucket is one limit of one connection: one request's worth is emission, and burst of them may come at once.
 type bucket struct {
@@ -68,23 +63,12 @@ func limitsOf(info connectors.Info, conn records.Connection) limits {
 		l.zone = zone
 	}
 	for _, limit := range info.Limits {
-		budget := limit.Budget
-		if limit.Setting != "" {
-			if n, err := strconv.Atoi(strings.TrimSpace(conn.Config[limit.Setting])); err == nil && n > 0 {
-				budget = n
+		if limit.Daily {
+			if budget := limit.Of(conn.Config); budget > 0 {
+				l.buckets = append(l.buckets, bucket{class: limit.Class, daily: budget, requests: limit.Requests})
 			}
-		}
-		switch {
-		case budget <= 0:
-		case limit.Daily:
-			l.buckets = append(l.buckets, bucket{class: limit.Class, daily: budget, requests: limit.Requests})
-		case limit.Per > 0:
-			burst := limit.Burst
-			if burst <= 0 || burst >= budget {
-				burst = max(1, int(float64(budget)*burstPart))
-			}
-			flow := max(1, budget-burst)
-			l.buckets = append(l.buckets, bucket{class: limit.Class, burst: burst, emission: limit.Per / time.Duration(flow), requests: limit.Requests})
+		} else if burst, step := limit.Spread(conn.Config); step > 0 {
+			l.buckets = append(l.buckets, bucket{class: limit.Class, burst: burst, emission: step, requests: limit.Requests})
 		}
 		l.requests = l.requests || limit.Requests
 	}

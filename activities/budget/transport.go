@@ -81,6 +81,7 @@ func (p *Pass) spend(costs map[string]int) (owed map[string]int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	owed = map[string]int{}
+	p.sent++
 	for key, cost := range costs {
 		p.used[key] += cost
 		paid := min(cost, p.left[key])

@@ -18,7 +18,7 @@ const (
 	minDigits = 6
 )
 
-var contactProperties = []string{"firstname", "lastname", "email", "phone", "mobilephone", "hs_calculated_phone_number",
+var contactProperties = []string{"firstname", "lastname", "email", "company", "phone", "mobilephone", "hs_calculated_phone_number",
 	"hs_calculated_mobile_number", "hubspot_owner_id", "lastmodifieddate"}
 
 type filter struct {
@@ -150,6 +150,10 @@ func contact(r record) connectors.Contact {
 	c.Name = strings.TrimSpace(r.property("firstname") + " " + r.property("lastname"))
 	if c.Name == "" {
 		c.Name = r.property("email")
+	}
+	c.Company = r.property("company")
+	if email := r.property("email"); email != "" {
+		c.Emails = []string{email}
 	}
 	c.Numbers = r.numbers("phone", "mobilephone", "hs_calculated_phone_number", "hs_calculated_mobile_number")
 	c.ModifiedAt = r.modified("lastmodifieddate")

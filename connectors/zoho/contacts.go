@@ -123,6 +123,10 @@ func (s *session) contact(object string, r values) connectors.Contact {
 			c.Numbers = append(c.Numbers, n)
 		}
 	}
+	c.Company = r.text("Company")
+	if email := r.text("Email"); email != "" {
+		c.Emails = []string{email}
+	}
 	c.ModifiedAt = modified(r)
 	return c
 }
