@@ -129,14 +129,16 @@ func (f *fixture) pageIDs(d demo) map[string]string {
 	f.asked(d.source, d.hubspot, "+14155550189", 5, "done")
 	f.followUp(d.source, d.hubspot, "+14155550777")
 	f.must(200, "PUT", "/own-numbers", `{"items": [{"number": "+14155550999"}]}`)
-	f.must(202, "POST", "/resyncs", `{"filter": {}, "dry_run": true}`)
+	resync := f.must(202, "POST", "/resyncs", `{"filter": {}, "dry_run": true}`).JSON["id"].(string)
+	hold := f.must(200, "GET", "/holds", "").items()[0].(map[string]any)["id"].(string)
+	f.used(d.hubspot, 100_000)
 	message, form := id(), id()
 	f.exec(`insert into messages (id, workspace_id, source_id, provider_id, state) values ($1, $2, $3, 'm', '{"direction": "inbound", "body": "Is Friday at ten fine?", "customer": {"number": "+14155550101", "name": "Jane Doe"}, "media": ["https://media.example/1.jpg"], "sent_at": "2026-03-01T10:00:00Z"}')`, message, f.ws, d.source)
 	f.exec(`insert into forms (id, workspace_id, source_id, provider_id, state) values ($1, $2, $3, 'f', '{"form_url": "https://www.example.com/contact", "customer": {"email": "wei@example.com"}, "fields": {"company": "Zhang & Sons"}}')`, form, f.ws, d.source)
 	return map[string]string{
 		"/calls/{id}": "/calls/" + d.star, "/messages/{id}": "/messages/" + message, "/forms/{id}": "/forms/" + form,
 		"/receipts/{id}": "/receipts/" + d.broken, "/sources/{id}": "/sources/" + d.source, "/connections/{id}": "/connections/" + d.hubspot,
-		"/mappings/{object}": "/mappings/call",
+		"/holds/{id}": "/holds/" + hold, "/resyncs/{id}": "/resyncs/" + resync, "/mappings/{object}": "/mappings/call",
 	}
 }
 

@@ -71,7 +71,9 @@ func (h *Handler) resyncPage(w http.ResponseWriter, r *http.Request, p principal
 	}
 	v.Percent = percent(v.Settled, v.Total)
 	counted := one.DryRun && one.State == records.ResyncDone
-	if counted || one.State == records.ResyncRunning || one.State == records.ResyncPaused {
+	// What only follows the progress is not counted again every few seconds.
+	follows := r.Header.Get("HX-Request") != "" && !counted
+	if counted || !follows && one.State == records.ResyncRunning || !follows && one.State == records.ResyncPaused {
 		if err := h.resyncPlaces(r.Context(), p, one, k, &v); err != nil {
 			return err
 		}
@@ -141,7 +143,11 @@ func (h *Handler) resyncCost(c records.Connection, f forecast, calls int64) []st
 	}
 	need := int64(each * float64(calls))
 	may := max(0, int64(float64(f.DayMost)*connectors.BackfillShare)-(f.DayMost-f.DayLeft))
-	text := fmt.Sprintf("At most about %s, %d %% of the daily limit.", numbered(need, f.DayUnit), percent(need, f.DayMost))
+	part := fmt.Sprintf("%d %%", percent(need, f.DayMost))
+	if percent(need, f.DayMost) == 0 {
+		part = "less than 1 %"
+	}
+	text := fmt.Sprintf("At most about %s, %s of the daily limit.", numbered(need, f.DayUnit), part)
 	if need > may {
 		days := 1 + (need-may+int64(float64(f.DayMost)*connectors.BackfillShare)-1)/max(1, int64(float64(f.DayMost)*connectors.BackfillShare))
 		text += fmt.Sprintf(" Backfill may use half of it a day, of which %s are left today: if every call has to be written, it takes %s.", grouped(may), plural(int(days), "day"))
@@ -184,6 +190,14 @@ func (h *Handler) resyncSample(ctx context.Context, p principal, r records.Resyn
 	return nil
 }
 
+// sampleValue is a value of a CRM's field for people, a moment as what was written is kept.
+func sampleValue(v any) string {
+	if at, ok := v.(time.Time); ok {
+		return at.UTC().Format(time.RFC3339Nano)
+	}
+	return plainValue(v)
+}
+
 func sampleOf(item PreviewedCall, c records.Connection) resyncSample {
 	s := resyncSample{CallID: item.ID, Who: visible(clip(cmp.Or(item.Customer, "Unknown number"), 80)), Connection: c.Name, At: item.StartedAt, Loc: item.at,
 		Wrong: visible(clip(item.After.Error, 300))}
@@ -193,14 +207,14 @@ func sampleOf(item PreviewedCall, c records.Connection) resyncSample {
 		s.State = "In the CRM"
 	}
 	for _, f := range item.Fields {
-		if f.After == nil || f.After.Skipped != "" || f.After.Result == nil && !f.After.Clears {
+		if f.After == nil || f.After.Skipped != "" || f.After.Result == nil && !(f.After.Clears && present) {
 			continue
 		}
 		was := f.Written
 		if f.Read {
 			was = f.Now
 		}
-		line := sampleLine{Field: visible(clip(f.Target, 100)), Was: plainValue(was), Becomes: plainValue(f.After.Result)}
+		line := sampleLine{Field: visible(clip(f.Target, 100)), Was: sampleValue(was), Becomes: sampleValue(f.After.Result)}
 		if present && line.Was == line.Becomes || len(s.Lines) == sampleFields {
 			continue
 		}
