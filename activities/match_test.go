@@ -376,6 +376,10 @@ func TestAnAnswerIsRememberedForTheNumber(t *testing.T) {
 		open := w.reviews("open")
 		require.Len(t, open, 1, "one question, however many calls")
 		require.EqualValues(t, 3, open[0].Calls)
+		for i := range open[0].Candidates {
+			require.False(t, open[0].Candidates[i].ModifiedAt.IsZero(), "when it changed last tells it from others")
+			open[0].Candidates[i].ModifiedAt = time.Time{}
+		}
 		require.Equal(t, []records.Candidate{{Object: "contact", ID: "a", Name: "Name of a"}, {Object: "contact", ID: "b", Name: "Name of b", Owner: "o1"}}, open[0].Candidates)
 		w.resolve("b", "contact")
 		for _, c := range calls {
