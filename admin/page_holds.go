@@ -88,19 +88,19 @@ func (h *Handler) holdCard(o records.Hold, c records.Connection, doc mappings.Do
 	said := explain(l)
 	card := holdCard{Hold: o, Connection: c.Name, CRM: l.CRM, Action: said.Action}
 	card.Reason = strings.TrimPrefix(said.in(time.UTC, l.Now), "On hold: ")
-	card.Fix, card.FixLabel = fixOf(o, c, card.CRM, said.Action, doc)
+	card.Fix, card.FixLabel = cureOf(o, c, card.CRM, said.Action, doc)
 	return card
 }
 
-// fixOf is the place where the cause of a hold is cured: the row of the mapping, the table of dispositions or owners, the
+// cureOf is the place where the cause of a hold is cured: the row of the mapping, the table of dispositions or owners, the
 // rules, the connection or the question to answer.
-func fixOf(o records.Hold, c records.Connection, crm, action string, doc mappings.Document) (to, label string) {
+func cureOf(o records.Hold, c records.Connection, crm, action string, doc mappings.Document) (to, label string) {
 	at := "/connections/" + c.ID
 	switch {
 	case action == actionOpenReview:
 		return "/reviews", "Answer"
 	case o.Class == records.DeliveryDrift:
-		return mappingRow(at, o.Field), "Open the mapping"
+		return mappingRowURL(at, o.Field), "Open the mapping"
 	case action == actionOpenConnection:
 		return at, "Open the connection"
 	case o.Class == "rule":
@@ -116,11 +116,11 @@ func fixOf(o records.Hold, c records.Connection, crm, action string, doc mapping
 	case strings.Contains(asks, "owner"):
 		return at + "/owners", "Open agents and owners"
 	}
-	return mappingRow(at, o.Field), "Open the mapping"
+	return mappingRowURL(at, o.Field), "Open the mapping"
 }
 
-// mappingRow is the row of the mapping of calls that fills a field.
-func mappingRow(at, field string) string {
+// mappingRowURL is the row of the mapping of calls that fills a field.
+func mappingRowURL(at, field string) string {
 	to := at + "/mappings/" + connectors.ObjectCall
 	if field != "" {
 		to += "?field=" + url.QueryEscape(clip(field, 200))

@@ -127,6 +127,10 @@ func (h *Handler) mappingPage(w http.ResponseWriter, r *http.Request, p principa
 	v.Tab, v.Find = q.Get("tab"), clip(q.Get("find"), maxFind)
 	v.toRows()
 	v.judgeAtRest()
+	// What is on hold for a field leads to its row.
+	if i := slices.IndexFunc(v.Rows, func(row mappingRow) bool { return row.Target != "" && row.Target == q.Get("field") }); i >= 0 {
+		v.Rows[i].Open, v.Rows[i].Focus = true, true
+	}
 	return h.showMapping(w, r, p, v, http.StatusOK)
 }
 
