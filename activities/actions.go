@@ -201,7 +201,7 @@ func (d *attempt) touchDeal(ctx context.Context, session connectors.Session) (ve
 	if err != nil {
 		return verdict{}, mappingError(err)
 	}
-	fields := withoutNil(r.Fields, nil)
+	fields := mappings.Fresh(r.Fields, nil)
 	var warnings []string
 	for _, w := range r.Warnings {
 		warnings = append(warnings, w.Target+": "+w.Text)

@@ -11,44 +11,48 @@ import (
 	"github.com/callsync/callsync/records"
 )
 
-// merge decides what an update of the call's record writes, so that what people changed in the CRM survives. It reads the
-// record only where something of ours changes. It returns nil where the CRM cannot be read: then what changed here is
-// written. It reports deleted when a human deleted the record.
-func (d *attempt) merge(ctx context.Context, session connectors.Session, fields map[string]any, id string) (out *mappings.Merged, deleted bool, err error) {
-	reader, ok := session.(connectors.CallReader)
-	base := d.lane.Delivery.Base()
-	// Of a record that was made before sent values were kept nobody knows what is ours.
-	if !ok || id == "" || d.applied == nil || d.kind() != connectors.ObjectCall || len(base.Written)+len(base.Sent) == 0 {
-		return nil, false, nil
-	}
-	m := mappings.Merge{Wanted: fields, Shapes: d.applied.Shapes(), Base: base, Same: d.same(session), At: time.Now().UTC().Truncate(time.Millisecond)}
+// update is what is known of a write of the lane's record before the CRM is asked.
+func (d *attempt) update(session connectors.Session, id string) mappings.Update {
+	u := mappings.Update{Base: d.lane.Delivery.Base(), Exists: id != "", Readable: d.reader(session) != nil, Looks: d.in.Force,
+		Same: d.same(session), At: time.Now().UTC().Truncate(time.Millisecond)}
 	if c, ok := session.(connectors.Comparer); ok {
-		m.MaxText = func(field string) int { return c.MaxText(d.kind(), field) }
+		u.MaxText = func(field string) int { return c.MaxText(d.kind(), field) }
 	}
-	read := m.Reads()
-	if d.in.Force {
-		read = m.ReadsKept()
-	}
+	return u
+}
+
+// settle decides what is written, so that what people changed in the CRM survives. It reads the record only where something of
+// ours changes. It reports deleted when a human deleted the record.
+func (d *attempt) settle(ctx context.Context, session connectors.Session, u mappings.Update, id string) (out mappings.Decision, deleted bool, err error) {
 	var now map[string]any
-	if len(read) > 0 {
-		now, err = reader.ReadCall(ctx, id, read)
-		if isClass(err, connectors.NotFound) {
-			return nil, true, nil
-		}
-		if err != nil {
-			return nil, false, err
-		}
-	}
-	merged := m.Do(read, now)
-	if len(base.Written) == 0 {
-		// The create was never recorded as done: what it may owe beside its fields is made up for by writing them again.
-		for f, v := range merged.Written {
-			if _, sends := merged.Write[f]; !sends && v != nil && m.Shapes[f].Mode != mappings.Append {
-				merged.Write[f], merged.Sent[f] = v, []any{v}
-			}
+	if read := u.Reads(); len(read) > 0 {
+		now, err = d.reader(session)(ctx, id, read)
+		switch {
+		case isClass(err, connectors.NotFound):
+			return out, true, nil
+		case isClass(err, connectors.Unsupported):
+			u.Readable = false
+		case err != nil:
+			return out, false, err
 		}
 	}
-	return &merged, false, nil
+	return u.Decide(now), false, nil
+}
+
+// reader reads the record of the lane as it is in the CRM; nil where it cannot be read.
+func (d *attempt) reader(session connectors.Session) func(ctx context.Context, id string, fields []string) (map[string]any, error) {
+	if d.kind() == connectors.ObjectCall {
+		if r, ok := session.(connectors.CallReader); ok {
+			return r.ReadCall
+		}
+		return nil
+	}
+	if r, ok := session.(connectors.RecordReader); ok {
+		return func(ctx context.Context, id string, fields []string) (map[string]any, error) {
+			return r.ReadRecord(ctx, d.kind(), id, fields)
+		}
+	}
+	return nil
 }
 
 // same compares what was written with what was read as the session's CRM would.
@@ -61,13 +65,12 @@ func (d *attempt) same(session connectors.Session) func(field string, ours, read
 // sends commits what is about to be written, before it is: the next attempt after one that was killed knows it for ours.
 func (d *attempt) sends(ctx context.Context, session connectors.Session, fields map[string]any, merged *mappings.Merged, create bool) error {
 	var sent map[string][]any
-	_, reads := session.(connectors.CallReader)
 	switch {
 	case merged != nil:
 		sent = merged.Sent
 	case !create:
 		return nil
-	case reads && d.kind() == connectors.ObjectCall:
+	case d.reader(session) != nil:
 		sent = make(map[string][]any, len(fields))
 		for f, v := range fields {
 			sent[f] = []any{v}

@@ -31,11 +31,15 @@ type PreviewStore interface {
 	// PeekLane reads what LeaseLane and LeaseRecord read, takes no lease and makes no row: where nothing was delivered yet
 	// the lane's Delivery is zero. Errors: records.ErrNotFound.
 	PeekLane(ctx context.Context, workspaceID, kind, id, connectionID string) (records.Lane, error)
+	// PeekFollowUp reads what LeaseFollowUp reads, takes no lease and closes nothing. Errors: records.ErrNotFound.
+	PeekFollowUp(ctx context.Context, workspaceID, id string) (records.FollowUpLane, error)
 }
 
-// Preview yields each record of q with what a delivery would give the mapping for it. A record that is not there is left
-// out. Errors: those of the store, of yield and of ctx; a CRM that does not answer is told in the records' notes.
-func (p *Previews) Preview(ctx context.Context, q records.PreviewQuery, yield func(records.Previewed, mappings.Input) error) error {
+// Preview yields each record of q with what a delivery would give the mapping for it, and what it would know of the record for
+// its decision what to send; the update has neither what is wanted nor the rows' shapes, which are the mapping's. Where Now is
+// nil the record was not read. A record that is not there is left out. Errors: those of the store, of yield and of ctx; a CRM
+// that does not answer is told in the records' notes.
+func (p *Previews) Preview(ctx context.Context, q records.PreviewQuery, yield func(records.Previewed, mappings.Input, mappings.Update) error) error {
 	asking, cancel := context.WithTimeout(ctx, previewAsking)
 	defer cancel()
 	v := &preview{Previews: p, q: q, asking: asking, agents: map[string]bool{}}
@@ -43,18 +47,18 @@ func (p *Previews) Preview(ctx context.Context, q records.PreviewQuery, yield fu
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		lane, err := p.Store.PeekLane(ctx, q.WorkspaceID, q.Kind, id, q.ConnectionID)
+		d, err := v.peek(ctx, id)
 		if errors.Is(err, records.ErrNotFound) {
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		facts, in, err := v.one(ctx, id, lane)
+		facts, in, u, err := v.one(ctx, d)
 		if err != nil {
 			return err
 		}
-		if err := yield(facts, in); err != nil {
+		if err := yield(facts, in, u); err != nil {
 			return err
 		}
 	}
@@ -74,27 +78,49 @@ type preview struct {
 	agents  map[string]bool
 }
 
-// one gathers what a delivery of the lane would know.
-func (v *preview) one(ctx context.Context, id string, lane records.Lane) (records.Previewed, mappings.Input, error) {
-	out := records.Previewed{ID: id, Delivery: lane.Delivery}
-	kind := v.q.Kind
-	if kind == connectors.ObjectCall {
-		kind = ""
+// peek is a delivery of the record that is not made. It looks at everything again, as one does that somebody asks for.
+func (v *preview) peek(ctx context.Context, id string) (*attempt, error) {
+	d := &attempt{Delivery: v.Deliveries,
+		in: DeliverInput{Kind: v.q.Kind, WorkspaceID: v.q.WorkspaceID, CallID: id, ConnectionID: v.q.ConnectionID, Force: true}}
+	switch v.q.Kind {
+	case records.FollowUpTask, records.FollowUpTicket, records.FollowUpDeal:
+		lane, err := v.Store.PeekFollowUp(ctx, v.q.WorkspaceID, id)
+		if err == nil && (lane.FollowUp.ConnectionID != v.q.ConnectionID || lane.FollowUp.Kind != v.q.Kind) {
+			err = records.ErrNotFound
+		}
+		d.lane, d.todo = lane.Lane, &followUp{FollowUpLane: lane}
+		return d, err
+	case connectors.ObjectCall:
+		d.in.Kind = ""
 	}
-	d := &attempt{Delivery: v.Deliveries, lane: lane,
-		in: DeliverInput{Kind: kind, WorkspaceID: v.q.WorkspaceID, CallID: id, ConnectionID: v.q.ConnectionID}}
+	lane, err := v.Store.PeekLane(ctx, v.q.WorkspaceID, v.q.Kind, id, v.q.ConnectionID)
+	d.lane = lane
+	return d, err
+}
+
+// one gathers what a delivery of the lane would know.
+func (v *preview) one(ctx context.Context, d *attempt) (records.Previewed, mappings.Input, mappings.Update, error) {
+	lane := d.lane
+	out := records.Previewed{ID: d.in.CallID, Delivery: lane.Delivery}
+	made := mappings.Update{Base: records.Base{}}
 	note := func(text string) {
 		if text != "" {
 			out.Notes = append(out.Notes, text)
 		}
 	}
-	if _, _, err := d.byRules(ctx); err != nil {
-		return out, mappings.Input{}, err
+	if d.todo == nil {
+		said, decided, err := d.byRules(ctx)
+		if err != nil {
+			return out, mappings.Input{}, made, err
+		}
+		note(d.steps[stepWithheld].Text)
+		if decided {
+			note("It is not written: " + said.reason)
+		}
 	}
-	note(d.steps[stepWithheld].Text)
 	owner, err := v.owner(ctx, d, note)
 	if err != nil {
-		return out, mappings.Input{}, err
+		return out, mappings.Input{}, made, err
 	}
 	d.ownerID = owner
 	session := v.open(d)
@@ -103,11 +129,11 @@ func (v *preview) one(ctx context.Context, id string, lane records.Lane) (record
 		row, err := v.contactRow(ctx, d)
 		out.Delivery = row
 		out.NotRead = "This mapping is applied when the record is made, and not later."
-		return out, d.mappingInput("", owner, nil), err
+		return out, d.mappingInput("", owner, nil), made, err
 	}
 	contact, err := v.contact(ctx, d, session, owner)
 	if err != nil {
-		return out, mappings.Input{}, err
+		return out, mappings.Input{}, made, err
 	}
 	var options []mappings.Option
 	if err := v.ask(func() (err error) {
@@ -116,13 +142,14 @@ func (v *preview) one(ctx context.Context, id string, lane records.Lane) (record
 		note(warning)
 		return err
 	}); err != nil {
-		return out, mappings.Input{}, err
+		return out, mappings.Input{}, made, err
 	}
 	if v.silent != "" {
 		note("What only the CRM knows is missing here: " + v.silent)
 	}
-	out.Now, out.NotRead, err = v.now(lane.Delivery.RemoteID, session)
-	return out, d.mappingInput(contact, owner, options), err
+	u := d.update(session, lane.Delivery.RemoteID)
+	out.Now, out.NotRead, u.Readable, err = v.now(d, session)
+	return out, d.mappingInput(contact, owner, options), u, err
 }
 
 // open is the connection's session, or one that knows nothing where the CRM cannot be asked.
@@ -177,15 +204,19 @@ func (v *preview) owner(ctx context.Context, d *attempt, note func(string)) (id 
 			v.agents[agent.Email] = true
 		}
 	}
+	find := d.owner
+	if d.todo != nil {
+		find = d.assignee
+	}
 	err = v.ask(func() (err error) {
 		var warning string
-		id, warning, err = d.owner(v.asking, session)
+		id, warning, err = find(v.asking, session)
 		note(warning)
 		return err
 	})
 	if err == nil && v.silent != "" && session != (offline{}) {
 		// The CRM fell silent just now: the tables made by hand still say something.
-		id, _, err = d.owner(ctx, offline{})
+		id, _, err = find(ctx, offline{})
 	}
 	return id, err
 }
@@ -211,6 +242,9 @@ func (v *preview) contact(ctx context.Context, d *attempt, session connectors.Se
 		}
 		return ""
 	}
+	if d.todo != nil {
+		return of(connectors.Ref{Object: d.todo.Party.Object, ID: d.todo.Party.ID}), nil
+	}
 	number := d.lane.Call.Call.Customer.Number
 	if number == "" || d.lane.OwnNumber {
 		return "", nil
@@ -231,39 +265,41 @@ func (v *preview) contact(ctx context.Context, d *attempt, session connectors.Se
 	return "", nil
 }
 
-// now reads the record in the CRM.
-func (v *preview) now(remoteID string, session connectors.Session) (map[string]any, string, error) {
-	reader, ok := session.(connectors.CallReader)
+// now reads the record in the CRM. readable tells whether a delivery would read it, too.
+func (v *preview) now(d *attempt, session connectors.Session) (now map[string]any, why string, readable bool, err error) {
+	id, read := d.lane.Delivery.RemoteID, d.reader(session)
+	// A delivery will ask a CRM that is silent now.
+	readable = read != nil
+	if p, ok := d.Connectors[d.lane.Connection.Connector].(connectors.Prototyper); ok && v.silent != "" {
+		readable = d.reader(p.Prototype()) != nil
+	}
 	switch {
-	case remoteID == "":
-		return nil, "It is not in the CRM yet.", nil
+	case d.kind() == records.FollowUpDeal:
+		return nil, "A deal is changed once, by what its action says.", false, nil
+	case id == "":
+		return nil, "It is not in the CRM yet.", readable, nil
 	case v.silent != "":
-		return nil, v.silent, nil
-	case !ok || v.q.Kind != connectors.ObjectCall:
-		return nil, "This CRM cannot be asked for what is there.", nil
+		return nil, v.silent, readable, nil
+	case read == nil:
+		return nil, "This CRM cannot be asked for what is there.", false, nil
 	case v.reads >= v.q.Reads:
-		return nil, fmt.Sprintf("A preview reads %d records of the CRM at most.", v.q.Reads), nil
+		return nil, fmt.Sprintf("A preview reads %d records of the CRM at most.", v.q.Reads), true, nil
 	}
 	v.reads++
-	var now map[string]any
-	gone := false
-	err := v.ask(func() (err error) {
-		now, err = reader.ReadCall(v.asking, remoteID, v.q.Read)
-		gone = isClass(err, connectors.NotFound)
-		if gone {
-			return nil
+	err = v.ask(func() (err error) {
+		now, err = read(v.asking, id, v.q.Read)
+		switch {
+		case isClass(err, connectors.NotFound):
+			why, err = "Somebody deleted it in the CRM.", nil
+		case isClass(err, connectors.Unsupported):
+			why, readable, err = "This CRM cannot be asked for what is there.", false, nil
 		}
 		return err
 	})
-	switch {
-	case err != nil:
-		return nil, "", err
-	case gone:
-		return nil, "Somebody deleted it in the CRM.", nil
-	case v.silent != "":
-		return nil, v.silent, nil
+	if err != nil || why != "" || v.silent != "" {
+		now, why = nil, orElse(why, v.silent)
 	}
-	return now, "", nil
+	return now, why, readable, err
 }
 
 // offline is a session of a CRM that is not asked: it knows no agent by e-mail, and has no lists.

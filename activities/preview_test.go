@@ -23,6 +23,7 @@ func (w *world) previews() *activities.Previews {
 type previewed struct {
 	records.Previewed
 	in mappings.Input
+	u  mappings.Update
 }
 
 func (w *world) preview(object string, reads int, calls ...call.Call) []previewed {
@@ -32,8 +33,8 @@ func (w *world) preview(object string, reads int, calls ...call.Call) []previewe
 		q.IDs = append(q.IDs, c.ID)
 	}
 	var out []previewed
-	require.NoError(w.t, w.previews().Preview(w.t.Context(), q, func(p records.Previewed, in mappings.Input) error {
-		out = append(out, previewed{p, in})
+	require.NoError(w.t, w.previews().Preview(w.t.Context(), q, func(p records.Previewed, in mappings.Input, u mappings.Update) error {
+		out = append(out, previewed{p, in, u})
 		return nil
 	}))
 	return out
@@ -93,11 +94,12 @@ func TestPreviewIsTheDelivery(t *testing.T) {
 		require.Len(t, got, 1)
 		require.Empty(t, got[0].Delivery.ID, "looking makes no row")
 		before := len(c.writes)
-		want := mappings.Compare(nil, p, got[0].in, nil).After
+		want := mappings.Compare(nil, p, got[0].in, got[0].u, got[0].Now).After
 		require.Empty(t, want.Error)
 		require.Equal(t, activities.Done, w.settle(one).Outcome)
 		require.Len(t, c.writes, before+1)
 		require.Equal(t, want.Payload, c.writes[before])
+		require.Equal(t, want.Sends, c.writes[before])
 
 		// Of what is there it tells what was written, and by which version.
 		got = w.preview("call", 1, one)
@@ -143,7 +145,7 @@ func TestPreviewLeavesEverythingAlone(t *testing.T) {
 
 	// Others see nothing of it.
 	other := records.PreviewQuery{WorkspaceID: w.source, ConnectionID: w.conn, Object: "call", Kind: "call", IDs: []string{one.ID}}
-	require.NoError(t, w.previews().Preview(t.Context(), other, func(records.Previewed, mappings.Input) error { t.Error("seen"); return nil }))
+	require.NoError(t, w.previews().Preview(t.Context(), other, func(records.Previewed, mappings.Input, mappings.Update) error { t.Error("seen"); return nil }))
 }
 
 // silentCRM does not answer, and can be asked for owners and outcomes.

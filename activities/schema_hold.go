@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/callsync/callsync/connectors"
+	"github.com/callsync/callsync/mappings"
 	"github.com/callsync/callsync/records"
 )
 
@@ -43,9 +44,9 @@ func (d *attempt) heldEarly(ctx context.Context) error {
 	// Rows that fail without the CRM's answers may not fail with them.
 	r, _ := p.Apply(d.mappingInput("", "", nil))
 	if d.remoteIDNow() != "" {
-		return d.heldFor(ctx, d.kind(), changed(r.Fields, d.lane.Delivery.Written), false)
+		return d.heldFor(ctx, d.kind(), mappings.Changed(r.Fields, d.lane.Delivery.Written), false)
 	}
-	return d.heldFor(ctx, d.kind(), withoutNil(r.Fields, nil), !d.outcomeOpen())
+	return d.heldFor(ctx, d.kind(), mappings.Fresh(r.Fields, nil), !d.outcomeOpen())
 }
 
 // heldFor is the error of a write of fields to an object that the CRM is known to refuse, nil where there is none. creates

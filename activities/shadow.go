@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/callsync/callsync/connectors"
+	"github.com/callsync/callsync/mappings"
 	"github.com/callsync/callsync/records"
 )
 
@@ -20,9 +21,9 @@ func (d *attempt) shown(ctx context.Context, fields map[string]any, party match,
 	if err != nil {
 		return verdict{}, err
 	}
-	s := &records.Shadow{Actions: acts, Fields: withoutNil(fields, nil), OwnerID: d.ownerID, Object: party.Object, ContactID: party.ID, Contact: party.name}
+	s := &records.Shadow{Actions: acts, Fields: mappings.Fresh(fields, nil), OwnerID: d.ownerID, Object: party.Object, ContactID: party.ID, Contact: party.name}
 	if d.would != nil {
-		s.Object, s.Creates = d.would.object, withoutNil(d.would.fields, nil)
+		s.Object, s.Creates = d.would.object, mappings.Fresh(d.would.fields, nil)
 	}
 	d.shadowed = s
 	return verdict{outcome: Skipped, class: classShadow, warnings: append(warnings, more...),

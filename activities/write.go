@@ -1,12 +1,9 @@
 package activities
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"time"
 
 	"github.com/callsync/callsync/connectors"
@@ -80,13 +77,18 @@ func (d *attempt) write(ctx context.Context, session connectors.Session, fields 
 		}
 	}
 	w := connectors.CallWrite{Key: d.key(), RemoteID: orElse(d.remoteID, row.RemoteID), Call: d.sharedCall()}
-	merged, deleted, err := d.merge(ctx, session, fields, w.RemoteID)
+	u := d.update(session, w.RemoteID)
+	u.Wanted = fields
+	if d.applied != nil {
+		u.Shapes = d.applied.Shapes()
+	}
+	decision, deleted, err := d.settle(ctx, session, u, w.RemoteID)
 	if err != nil || deleted {
 		return deleted, nil, err
 	}
-	w.Fields = changed(fields, row.Written)
+	merged := decision.Merged
+	w.Fields = decision.Write
 	if merged != nil {
-		w.Fields = merged.Write
 		for _, warn := range merged.Warnings {
 			warnings = append(warnings, warn.Target+": "+warn.Text)
 		}
@@ -99,8 +101,8 @@ func (d *attempt) write(ctx context.Context, session connectors.Session, fields 
 		}
 		return false, warnings, nil
 	}
-	if w.RemoteID == "" || again {
-		w.Fields = withoutNil(fields, row.Written)
+	if again {
+		w.Fields = mappings.Fresh(fields, row.Written)
 	}
 	if err := d.heldFor(ctx, d.kind(), w.Fields, w.RemoteID == ""); err != nil {
 		return false, nil, err
@@ -310,33 +312,3 @@ func (d *attempt) link(ctx context.Context, session connectors.Session, party co
 }
 
 func (d *attempt) remoteIDNow() string { return orElse(d.remoteID, d.lane.Delivery.RemoteID) }
-
-// changed are the fields whose value is not what was last written. A field to clear counts only if it was written.
-func changed(fields, written map[string]any) map[string]any {
-	out := map[string]any{}
-	for k, v := range fields {
-		old, had := written[k]
-		if v == nil && (!had || old == nil) || had && sameJSON(v, old) {
-			continue
-		}
-		out[k] = v
-	}
-	return out
-}
-
-// withoutNil are all fields, for a write that compares with nothing: there is nothing to clear but what was written before.
-func withoutNil(fields, written map[string]any) map[string]any {
-	out := maps.Clone(fields)
-	maps.DeleteFunc(out, func(k string, v any) bool { return v == nil && written[k] == nil })
-	return out
-}
-
-// sameJSON compares a value with one that went through the database.
-func sameJSON(a, b any) bool {
-	x, err := json.Marshal(a)
-	if err != nil {
-		return false
-	}
-	y, err := json.Marshal(b)
-	return err == nil && bytes.Equal(x, y)
-}

@@ -21,7 +21,7 @@ import (
 // Previewer gathers what deliveries would give to mappings, and what is in the CRM, without writing anything. It yields the
 // records of the query in their order and leaves out those that are not there.
 type Previewer interface {
-	Preview(ctx context.Context, q records.PreviewQuery, yield func(records.Previewed, mappings.Input) error) error
+	Preview(ctx context.Context, q records.PreviewQuery, yield func(records.Previewed, mappings.Input, mappings.Update) error) error
 }
 
 // Bounds of one preview.
@@ -43,6 +43,7 @@ type MappingPreview struct {
 	Sentence string `json:"sentence" doc:"This change would alter 3 of 20 calls."`
 	Total    int    `json:"total"`
 	Altered  int    `json:"altered" doc:"Calls into whose record other fields or values would be written."`
+	Rewrites int    `json:"rewrites" doc:"Records that are in the CRM and into which their next delivery would write something else than by the version in force."`
 	Failing  int    `json:"failing" doc:"Calls for which the document does not work."`
 	Repaired int    `json:"repaired" doc:"Calls for which it works, and the one in force does not."`
 	LeftOut  int    `json:"left_out,omitempty" doc:"Calls for which there was no time."`
@@ -79,10 +80,11 @@ type PreviewedCall struct {
 
 // PreviewedSide is the payload of one of the two documents.
 type PreviewedSide struct {
-	// Payload is what a delivery would write; null where the mapping does not work for this call, or there is none.
+	// Payload is what the record would say if it were made now; null where the mapping does not work for this call, or there is none.
 	Payload  map[string]any     `json:"payload"`
 	Error    string             `json:"error,omitempty"`
 	Warnings []mappings.Warning `json:"warnings,omitempty"`
+	Sends    map[string]any     `json:"sends" doc:"What the next delivery would send: into a record that is there what is still callsync's to change, and has changed."`
 }
 
 // PreviewedField is one field of the CRM.
@@ -95,6 +97,10 @@ type PreviewedField struct {
 	Written any  `json:"written,omitempty"`
 	Now     any  `json:"now,omitempty"`
 	Read    bool `json:"read,omitempty" doc:"Whether now is known: null is an empty field then."`
+	// Outcome is what the next delivery would do with the field by the document, and Was by the version in force.
+	Outcome mappings.Outcome `json:"outcome,omitempty" enum:"written,cleared,filled,appended,kept,left,unchanged,never,skipped,failed" doc:"What the next delivery would do with it. Kept: somebody's edit stays. Left: it is filled, and the row fills empty fields only. Where read is false, for a record that is there, nobody is assumed to have edited it."`
+	Was     mappings.Outcome `json:"was,omitempty" enum:"written,cleared,filled,appended,kept,left,unchanged,never,skipped,failed" doc:"The same by the version in force."`
+	Cause   string           `json:"cause,omitempty" enum:"edited,cleared,removed,filled,full" doc:"Why somebody's edit is kept."`
 }
 
 type previewPost struct {
@@ -191,11 +197,15 @@ func (h *Handler) previewMapping(ctx context.Context, p principal, q previewAsk)
 	}
 	asked := records.PreviewQuery{WorkspaceID: p.WorkspaceID, ConnectionID: q.connection, Object: q.object, Kind: kind, IDs: q.ids, Read: targets, Reads: previewReads}
 	size := 0
-	err = h.Previewer.Preview(ctx, asked, func(facts records.Previewed, in mappings.Input) error {
-		c := mappings.Compare(before, after, in, facts.Delivery.Written)
+	err = h.Previewer.Preview(ctx, asked, func(facts records.Previewed, in mappings.Input, u mappings.Update) error {
+		c := mappings.Compare(before, after, in, u, facts.Now)
 		item := previewOf(facts, in, c, zones)
 		if size += sizeOf(c); size > q.size {
 			item.Short, item.Fields, item.Before.Payload, item.After.Payload = true, nil, nil, nil
+			item.Before.Sends, item.After.Sends = nil, nil
+		}
+		if u.Exists && c.After.Error == "" && !mappings.SameValue(c.Before.Sends, c.After.Sends) {
+			out.Rewrites++
 		}
 		out.add(item)
 		return ctx.Err()
@@ -213,7 +223,7 @@ func (h *Handler) previewMapping(ctx context.Context, p principal, q previewAsk)
 // kindOf is what records a mapping of an object is applied to.
 func kindOf(object string) string {
 	switch object {
-	case connectors.ObjectMessage, connectors.ObjectForm:
+	case connectors.ObjectMessage, connectors.ObjectForm, records.FollowUpTask, records.FollowUpTicket, records.FollowUpDeal:
 		return object
 	}
 	return connectors.ObjectCall
@@ -249,6 +259,12 @@ func (h *Handler) previewRecords(ctx context.Context, p principal, q *previewAsk
 		rows, err := h.Store.FormsPage(ctx, p.WorkspaceID, records.RecordFilter{Limit: maxLimit})
 		for _, r := range rows {
 			add(r.SourceID, r.Form.ID)
+		}
+		return zones, err
+	case records.FollowUpTask, records.FollowUpTicket, records.FollowUpDeal:
+		rows, err := h.Store.FollowUps(ctx, p.WorkspaceID, records.FollowUpFilter{ConnectionID: q.connection, Kind: kind, Limit: last})
+		for _, r := range rows {
+			q.ids = append(q.ids, r.ID)
 		}
 		return zones, err
 	}
@@ -316,7 +332,8 @@ func previewOf(facts records.Previewed, in mappings.Input, c mappings.Comparison
 		Before:   PreviewedSide(c.Before), After: PreviewedSide(c.After),
 		State: d.State, Version: d.MappingVersion, URL: d.RemoteURL, NotRead: facts.NotRead, Notes: facts.Notes, at: zones[in.Call.SourceID]}
 	for _, r := range c.Rows {
-		f := PreviewedField{Target: r.Target, Kind: r.Kind, Before: r.Before, After: r.After, Written: d.Written[r.Target], Read: facts.Now != nil}
+		f := PreviewedField{Target: r.Target, Kind: r.Kind, Before: r.Before, After: r.After, Written: d.Written[r.Target], Read: facts.Now != nil,
+			Outcome: r.Outcome, Was: r.Was, Cause: r.Cause}
 		if f.Read {
 			f.Now = facts.Now[r.Target]
 		}
@@ -369,6 +386,12 @@ func (m *MappingPreview) sentence(kind string) string {
 		one, many = "text message", "text messages"
 	case connectors.ObjectForm:
 		one, many = "form submission", "form submissions"
+	case records.FollowUpTask:
+		one, many = "task", "tasks"
+	case records.FollowUpTicket:
+		one, many = "ticket", "tickets"
+	case records.FollowUpDeal:
+		one, many = "deal", "deals"
 	}
 	if m.Total == 0 {
 		return "There are no " + many + " to try this on yet."
@@ -384,6 +407,9 @@ func (m *MappingPreview) sentence(kind string) string {
 	}
 	if m.Repaired > 0 {
 		fmt.Fprintf(&b, " It works for %d for which the version in force does not.", m.Repaired)
+	}
+	if m.Rewrites > 0 {
+		fmt.Fprintf(&b, " In the CRM already: the next delivery would write something else into %d.", m.Rewrites)
 	}
 	if m.LeftOut > 0 {
 		fmt.Fprintf(&b, " There was no time for %d more.", m.LeftOut)

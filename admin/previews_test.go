@@ -152,7 +152,7 @@ type slowPreviews struct {
 	each time.Duration
 }
 
-func (s slowPreviews) Preview(ctx context.Context, q records.PreviewQuery, yield func(records.Previewed, mappings.Input) error) error {
+func (s slowPreviews) Preview(ctx context.Context, q records.PreviewQuery, yield func(records.Previewed, mappings.Input, mappings.Update) error) error {
 	for range s.n {
 		select {
 		case <-ctx.Done():
@@ -160,7 +160,7 @@ func (s slowPreviews) Preview(ctx context.Context, q records.PreviewQuery, yield
 		case <-time.After(s.each):
 		}
 		in := mappings.Input{Call: call.Call{ID: id(), Facts: call.Facts{Note: strings.Repeat("x", 100_000)}}}
-		if err := yield(records.Previewed{ID: in.Call.ID}, in); err != nil {
+		if err := yield(records.Previewed{ID: in.Call.ID}, in, mappings.Update{}); err != nil {
 			return err
 		}
 	}

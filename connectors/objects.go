@@ -38,6 +38,13 @@ type RecordFinder interface {
 	FindRecord(ctx context.Context, object, key string) (id string, ok bool, err error)
 }
 
+// RecordReader reads our records of other objects than calls as they are now, as CallReader reads calls.
+type RecordReader interface {
+	// ReadRecord reads fields of the record of object with this id. NotFound where somebody deleted it, Unsupported for objects
+	// that cannot be read.
+	ReadRecord(ctx context.Context, object, id string, fields []string) (map[string]any, error)
+}
+
 // RecordLinker ties records of other objects than calls to a contact that is found later, once.
 type RecordLinker interface {
 	// LinkRecord ties the record of object with this id. NotFound where one of the two is gone.

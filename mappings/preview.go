@@ -25,6 +25,8 @@ type Side struct {
 	// Error says in a sentence why it does not work.
 	Error    string
 	Warnings []Warning
+	// Sends are the fields that a delivery would send now, into the record as it is; nil where the mapping does not work.
+	Sends map[string]any
 }
 
 // The kinds of a ComparedRow.
@@ -42,6 +44,10 @@ type ComparedRow struct {
 	Before, After *RowExplanation
 	// Kind tells whether the field is written, and with what: same, added, removed or changed.
 	Kind string
+	// Was and Outcome tell what a delivery would do with the field now, by before and by after; empty without a row. Cause says
+	// why somebody's edit is kept: one of the records' KeptEdited to KeptFull.
+	Was, Outcome Outcome
+	Cause        string
 }
 
 // Fresh are the fields that are written into a record that is not there yet: there is nothing to clear in it. written are
@@ -52,13 +58,17 @@ func Fresh(fields, written map[string]any) map[string]any {
 	return out
 }
 
-// Compare applies two programs to one call; either may be nil. written are the fields that the last delivery of the call
-// wrote.
-func Compare(before, after *Program, in Input, written map[string]any) Comparison {
+// Compare applies two programs to one call; either may be nil. u is what is known of its record, without what is wanted there,
+// and current has the record's fields as they are in the CRM. Where they were not read, it takes them to be as callsync left them.
+func Compare(before, after *Program, in Input, u Update, current map[string]any) Comparison {
+	if current == nil {
+		current = u.Base.Left()
+	}
 	var c Comparison
 	var old, now []RowExplanation
-	c.Before, old = before.side(in, written)
-	c.After, now = after.side(in, written)
+	was, is := decider{u: u}, decider{u: u}
+	c.Before, old = was.side(before, in, current)
+	c.After, now = is.side(after, in, current)
 	c.Altered = (c.Before.Error == "") != (c.After.Error == "")
 	for i := range now {
 		c.add(now[i].Target, find(old, now[i].Target), &now[i])
@@ -68,22 +78,53 @@ func Compare(before, after *Program, in Input, written map[string]any) Compariso
 			c.add(old[i].Target, &old[i], nil)
 		}
 	}
+	for i := range c.Rows {
+		r := &c.Rows[i]
+		r.Was, _ = was.outcome(r.Before)
+		r.Outcome, r.Cause = is.outcome(r.After)
+	}
 	return c
 }
 
+// decider is what a delivery by one of the programs would decide.
+type decider struct {
+	u        Update
+	decision Decision
+	fails    bool
+}
+
 // side explains one program.
-func (p *Program) side(in Input, written map[string]any) (Side, []RowExplanation) {
+func (d *decider) side(p *Program, in Input, current map[string]any) (Side, []RowExplanation) {
 	if p == nil {
 		return Side{}, nil
 	}
+	d.u.Shapes = p.Shapes()
 	rows, res, err := p.Explain(in)
 	s := Side{Warnings: res.Warnings}
 	if err != nil {
-		s.Error = sentences(rows)
-	} else {
-		s.Payload = Fresh(res.Fields, written)
+		s.Error, d.fails = sentences(rows), true
+		return s, rows
+	}
+	s.Payload = Fresh(res.Fields, d.u.Base.Written)
+	d.u.Wanted = res.Fields
+	d.decision = d.u.Decide(current)
+	s.Sends = d.decision.Write
+	if d.decision.Merged != nil {
+		s.Warnings = append(s.Warnings, d.decision.Merged.Warnings...)
 	}
 	return s, rows
+}
+
+// outcome is that of one row. A document that fails in one row writes nothing.
+func (d *decider) outcome(e *RowExplanation) (Outcome, string) {
+	if e == nil || d.fails && e.Error == "" {
+		return "", ""
+	}
+	out := d.decision.Outcome(*e, d.u)
+	if out == OutcomeKept || out == OutcomeLeft {
+		return out, d.decision.Merged.Kept[e.Target].Cause
+	}
+	return out, ""
 }
 
 func sentences(rows []RowExplanation) string {

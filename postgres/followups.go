@@ -190,11 +190,17 @@ func (db *DB) LeaseFollowUp(ctx context.Context, workspaceID, id string, lease t
 	if err := db.closeIfAnswered(ctx, workspaceID, id); err != nil {
 		return lane, false, err
 	}
+	return db.leaseFollowUp(ctx, workspaceID, id, lease)
+}
+
+// leaseFollowUp reads a follow-up and takes its lease; with a lease of zero it only reads.
+func (db *DB) leaseFollowUp(ctx context.Context, workspaceID, id string, lease time.Duration) (lane records.FollowUpLane, strikes bool, err error) {
 	token := uuid.NewString()
 	f, l := &lane.FollowUp, &lane.Lane
 	k, d := &l.Connection, &l.Delivery
 	var (
 		state, config, written, steps, warns, party []byte
+		shown, sent, kept, over                     []byte
 		leased                                      bool
 		leaseLeft, sendingFor                       *float64
 		revision                                    int64
@@ -207,7 +213,7 @@ func (db *DB) LeaseFollowUp(ctx context.Context, workspaceID, id string, lease t
 			where f.workspace_id = $1 and f.id = $2
 		), leased as (
 			update deliveries d set attempt_token = $3, lease_until = now() + $4, attempt = attempt + 1, updated_at = now()
-			from lane where d.id = lane.id and d.lease_until <= now()
+			from lane where d.id = lane.id and d.lease_until <= now() and $4 > interval '0'
 			returning d.id
 		)
 		select `+followUpColumns+`, f.force,
@@ -218,7 +224,7 @@ func (db *DB) LeaseFollowUp(ctx context.Context, workspaceID, id string, lease t
 			leased.id is not null,
 			d.id, d.state, d.revision, d.remote_id, d.remote_url, d.mapping_version, d.written, d.steps, d.warnings, d.attempt,
 			extract(epoch from greatest(d.lease_until, now()) - now())::float8, extract(epoch from now() - d.sending_since)::float8,
-			d.class, d.field, d.reason, d.detail
+			d.class, d.field, d.reason, d.detail, d.shown, d.sent, d.kept, d.overruled
 		from follow_ups f
 		join lane on true
 		join deliveries d on d.id = lane.id
@@ -235,22 +241,25 @@ func (db *DB) LeaseFollowUp(ctx context.Context, workspaceID, id string, lease t
 		&l.MappingVersion, &lane.ActionsVersion, &lane.CallRemoteID, &party,
 		&leased,
 		&d.ID, &d.State, &d.Revision, &d.RemoteID, &d.RemoteURL, &d.MappingVersion, &written, &steps, &warns, &d.Attempt,
-		&leaseLeft, &sendingFor, &d.Class, &d.Field, &d.Reason, &d.Detail)...)
+		&leaseLeft, &sendingFor, &d.Class, &d.Field, &d.Reason, &d.Detail, &shown, &sent, &kept, &over)...)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return lane, false, records.ErrNotFound
 	}
 	if err != nil {
 		return lane, false, fmt.Errorf("lease a follow-up: %w", storeError(err))
 	}
-	if !leased {
+	if !leased && lease > 0 {
 		return lane, false, &records.LeasedError{Until: time.Now().Add(duration(*leaseLeft))}
 	}
 	k.ID, k.WorkspaceID = f.ConnectionID, workspaceID
-	l.Lease = token
+	if leased {
+		l.Lease = token
+	}
 	d.WorkspaceID, d.ConnectionID, d.Object, d.Key, d.RecordID, d.SendingSince = workspaceID, f.ConnectionID, f.Kind, id, id, ago(sendingFor)
 	lane.Forced = force > 0
 	err = errors.Join(after(), json.Unmarshal(state, &l.Call.Call), json.Unmarshal(config, &k.Config), json.Unmarshal(party, &lane.Party),
-		json.Unmarshal(written, &d.Written), json.Unmarshal(steps, &d.Steps), json.Unmarshal(warns, &d.Warnings))
+		json.Unmarshal(written, &d.Written), json.Unmarshal(steps, &d.Steps), json.Unmarshal(warns, &d.Warnings),
+		json.Unmarshal(shown, &d.Shown), json.Unmarshal(sent, &d.Sent), json.Unmarshal(kept, &d.Kept), json.Unmarshal(over, &d.Overruled))
 	l.Call.Call.Revision = revision
 	if err != nil {
 		return lane, false, fmt.Errorf("read a follow-up: %w", err)

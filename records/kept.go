@@ -1,6 +1,9 @@
 package records
 
-import "time"
+import (
+	"maps"
+	"time"
+)
 
 // Base is what is known of the fields of one record in a CRM from before, by the CRM's names: what an update is compared
 // with to tell a person's edit from callsync's own values.
@@ -16,6 +19,19 @@ type Base struct {
 	Kept map[string]Kept
 	// Overruled are the fields in which a person asked for callsync's value once, with the Theirs of the edit they saw.
 	Overruled map[string]string
+}
+
+// Left are the fields as callsync knows the record: what it wrote, as the CRM showed it, and the edits that it kept.
+func (b Base) Left() map[string]any {
+	out := make(map[string]any, len(b.Written))
+	maps.Copy(out, b.Written)
+	maps.Copy(out, b.Shown)
+	for f, k := range b.Kept {
+		if k.Open() {
+			out[f] = k.Theirs
+		}
+	}
+	return out
 }
 
 // Kept is a value that somebody put into a field of the CRM, and that callsync leaves there although it wants another one.
