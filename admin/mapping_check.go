@@ -253,7 +253,7 @@ func (h *Handler) tryRow(ctx context.Context, p principal, connectionID, object,
 	ctx, cancel := context.WithTimeout(ctx, tryTime)
 	defer cancel()
 	q := records.PreviewQuery{WorkspaceID: p.WorkspaceID, ConnectionID: connectionID, Object: object, Kind: kindOf(object), IDs: []string{callID}}
-	err := h.Previewer.Preview(ctx, q, func(_ records.Previewed, in mappings.Input) error {
+	err := h.Previewer.Preview(ctx, q, func(_ records.Previewed, in mappings.Input, _ mappings.Update) error {
 		explained, _, _ := program.Explain(in) // what a row does not do is in its explanation
 		for i := range explained {
 			out = givenBy(&explained[i])
