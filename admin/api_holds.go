@@ -94,12 +94,20 @@ func (h *Handler) drainHeld(ctx context.Context, workspaceID string, held []reco
 		}
 	}
 	if rest := held[now:]; len(rest) > 0 {
-		h.drainLater(context.WithoutCancel(ctx), workspaceID, rest)
+		h.later(context.WithoutCancel(ctx), func(ctx context.Context) {
+			for i, c := range rest {
+				if err := h.Resyncer.SyncNow(ctx, workspaceID, c.CallID, []string{c.ConnectionID}); err != nil {
+					h.Log.WarnContext(ctx, "retry of held calls ended early", "workspace", workspaceID, "connection", c.ConnectionID, "left", len(rest)-i, "err", err)
+					return
+				}
+			}
+		})
 	}
 	return nil
 }
 
-func (h *Handler) drainLater(ctx context.Context, workspaceID string, held []records.HeldCall) {
+// later does something after the answer, for drainTimeout at most. A process that is about to end does not begin it.
+func (h *Handler) later(ctx context.Context, do func(context.Context)) {
 	d := &h.drains
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -110,11 +118,6 @@ func (h *Handler) drainLater(ctx context.Context, workspaceID string, held []rec
 	d.stop = append(d.stop, stop)
 	d.wg.Go(func() {
 		defer stop()
-		for i, c := range held {
-			if err := h.Resyncer.SyncNow(ctx, workspaceID, c.CallID, []string{c.ConnectionID}); err != nil {
-				h.Log.WarnContext(ctx, "retry of held calls ended early", "workspace", workspaceID, "connection", c.ConnectionID, "left", len(held)-i, "err", err)
-				return
-			}
-		}
+		do(ctx)
 	})
 }

@@ -19,3 +19,9 @@ type ConnectionQueries interface {
 	// SeenDispositions are the dispositions that the latest calls had, the most frequent first.
 	SeenDispositions(ctx context.Context, workspaceID string) ([]records.SeenDisposition, error)
 }
+
+// TroubleStore finds the requests of a source that could not be read, or were refused.
+type TroubleStore interface {
+	// TroubledReceipts names such receipts of a source, the oldest first.
+	TroubledReceipts(ctx context.Context, workspaceID, sourceID, state string, limit int) ([]string, error)
+}

@@ -177,6 +177,8 @@ func (v connectionPage) sentence() ([]part, string) {
 		return say("wait", "Paused: nothing is sent. Calls that end now are kept here until you resume.")
 	case len(v.Trouble) > 0:
 		return v.Trouble, "wait"
+	case v.Of > 0 && v.Drained < v.Of && v.Mode != "shadow":
+		return say("wait", "It goes on. What was kept is being sent.")
 	case v.Tested && !v.OK:
 		return say("trouble", "The last test found "+numbered(int64(v.Failing), "step")+" that did not pass. What to do stands beside each.")
 	case v.Mode == "shadow" && v.Usage.Shown > 0:

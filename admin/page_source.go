@@ -35,6 +35,11 @@ type sourceView struct {
 	ByHand  SampleView
 	Tests   testsView
 	Drift   driftView
+	// Troubled are the requests that came to nothing.
+	Troubled []troubledRow
+	// Awaits shows how the first request is waited for; First is the newest that came.
+	Awaits bool
+	First  *arrival
 	// Self is the page's own address, with the tests that it shows.
 	Self string
 }
@@ -106,6 +111,8 @@ func (h *Handler) sourcePage(w http.ResponseWriter, r *http.Request, p principal
 	if err != nil {
 		return err
 	}
+	// A page that has waited for the first request shows it; later ones have nothing to say of that.
+	v.Awaits = !v.Arrived || r.URL.Query().Get("awaits") == "1"
 	return h.show(w, r, p, "source", s.Name, "sources", v)
 }
 
@@ -146,6 +153,14 @@ func (h *Handler) sourceView(ctx context.Context, p principal, s records.Source,
 	}
 	if v.Drift, err = h.driftView(ctx, p, s); err != nil {
 		return v, err
+	}
+	if v.Troubled, err = h.troubledRows(ctx, p, s); err != nil {
+		return v, err
+	}
+	for _, row := range append(slices.Clone(v.Triggers), v.Others...) {
+		if row.Last != nil && (v.First == nil || row.Last.ReceivedAt.After(v.First.ReceivedAt)) {
+			v.First = row.Last
+		}
 	}
 	v.Tests, err = h.testsView(ctx, p, s, info, tests, k)
 	return v, err

@@ -59,6 +59,7 @@ func (h *Handler) registerPages(mux *http.ServeMux) {
 	page("POST /sources/{id}/rotate-token", admin, h.sourceRotateForm)
 	page("GET /sources/{id}/delete", admin, h.sourceDeletePage)
 	page("POST /sources/{id}/delete", admin, h.sourceDeleteForm)
+	page("POST /sources/{id}/replay", operator, h.sourceReplayForm)
 	page("POST /sources/{id}/send-test", operator, h.sourceTestForm)
 	page("POST /sources/{id}/drift", admin, h.driftForm)
 	for _, owner := range []string{records.RulesOfSource, records.RulesOfConnection} {
@@ -176,6 +177,7 @@ var flashes = map[string]string{
 	"created":       "The source is there. Do what stands below, then make a call.",
 	"saved":         "Saved. What arrives from now on is read with it; replay receipts that came before.",
 	"removed":       "The source is removed. Its calls stay.",
+	"replaying":     "They are read again. What can be read now is gone from here in a moment.",
 	"replayed":      "The receipt is read again.",
 	"tested":        "The test has run. Its result is below.",
 	"failed":        "The test has run, and something is not right. See below.",

@@ -279,3 +279,34 @@ func TestMultilineSetting(t *testing.T) {
 	require.Contains(t, page, "<textarea id=\"config.mapping\"")
 	require.Equal(t, http.StatusOK, f.get(a, path).Status)
 }
+
+// What could not be read is read again by one button, once its cause is gone.
+func TestSourceReplaysAll(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	d := f.demo()
+	f.user(f.ws, "v@example.com", "V", "viewer")
+	f.user(f.ws, "o@example.com", "O", "operator")
+	other := id()
+	require.NoError(t, f.db.CreateWorkspace(t.Context(), records.Workspace{ID: other, Name: "Beta"}))
+	f.user(other, "s@example.com", "S", "admin")
+	v, o, s := f.signIn("v@example.com"), f.signIn("o@example.com"), f.signIn("s@example.com")
+	at := "/sources/" + d.source
+	require.Contains(t, f.get(v, at).Raw, "1 could not be read")
+	require.NotContains(t, f.get(v, at).Raw, at+"/replay")
+	require.Contains(t, f.get(o, at).Raw, at+"/replay")
+	form := url.Values{"state": {"quarantined"}}
+	require.Equal(t, 403, f.post(v, at+"/replay", form).Status)
+	require.Equal(t, 404, f.post(s, at+"/replay", form).Status)
+	require.Equal(t, 303, f.post(o, at+"/replay", url.Values{"state": {"applied"}}).Status)
+	require.Empty(t, f.actions.replay, "only what is in trouble")
+	require.Equal(t, 303, f.post(o, at+"/replay", form).Status)
+	require.Equal(t, []string{f.ws + " " + d.broken}, f.actions.replay)
+
+	// Before anything has come, the page waits for it, and shows it then.
+	fresh := f.newSource().JSON["id"].(string)
+	require.Contains(t, f.get(o, "/sources/"+fresh).Raw, "Waiting for the first request")
+	f.simpleCall(f.ws, fresh, d.hubspot)
+	require.Contains(t, f.get(o, "/sources/"+fresh+"?awaits=1").Raw, "The first request has arrived")
+	require.NotContains(t, f.get(o, "/sources/"+fresh).Raw, "The first request has arrived")
+}

@@ -27,6 +27,7 @@ type Store interface {
 	DriftStore
 	SchemaStore
 	ConnectionQueries
+	TroubleStore
 	LiveStore
 	ClockStore
 }

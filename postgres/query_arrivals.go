@@ -89,3 +89,13 @@ func (db *DB) EventsOfReceipts(ctx context.Context, workspaceID string, receiptI
 	}
 	return out, nil
 }
+
+// TroubledReceipts names receipts of a source that are quarantined, or rejected, the oldest first, limit at most.
+func (db *DB) TroubledReceipts(ctx context.Context, workspaceID, sourceID, state string, limit int) ([]string, error) {
+	rows, _ := db.pool.Query(ctx, `
+		select receipt_id::text from receipt_results
+		where workspace_id = $1 and source_id = $2 and state = $3 and state in ('quarantined', 'rejected') order by receipt_id limit $4`,
+		workspaceID, sourceID, state, limit)
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return ids, settingsError("list receipts in trouble", err)
+}
