@@ -74,7 +74,7 @@ func (f *fixture) newBrowser(zone string) *browser {
 	}))
 	// The first call's context is the browser's life; what follows is bounded.
 	b.run(command(log.Enable, cdp.Empty{}), command(emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: zone}))
-	ctx, timeout := context.WithTimeout(ctx, 2*time.Minute)
+	ctx, timeout := context.WithTimeout(ctx, 5*time.Minute)
 	f.t.Cleanup(timeout)
 	b.ctx = ctx
 	// Whatever a page complains of (a script that the policy forbids, an error of ours) fails the test.
