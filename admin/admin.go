@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"runtime/debug"
 	"strings"
@@ -43,7 +44,10 @@ type Deps struct {
 	// PublicURL is where phone systems and people reach callsync ("https://callsync.example.com"). Hook URLs begin with
 	// it, and cookies are Secure if it is https.
 	PublicURL string
-	Version   string
+	// TrustedProxies are the networks of the proxies before callsync: what they say of where a request comes from counts
+	// for the limit of sign-ins.
+	TrustedProxies []netip.Prefix
+	Version        string
 	// Live tunes the live view of calls.
 	Live LiveOptions
 	// Previewer, if set, makes previews of mappings.
@@ -135,6 +139,7 @@ func (h *Handler) secure(next http.Handler) http.Handler {
 		head.Set("X-Frame-Options", "DENY")
 		head.Set("Referrer-Policy", "no-referrer")
 		head.Set("Cross-Origin-Opener-Policy", "same-origin")
+		head.Set("Cross-Origin-Resource-Policy", "same-origin")
 		head.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
 		head.Set("Cache-Control", "no-store")
 		if h.public.Scheme == "https" {

@@ -63,6 +63,8 @@ func (h *Handler) registerAPI(mux *http.ServeMux) {
 	h.registerHolds()
 	h.registerResyncs()
 	h.registerWorkspaces()
+	h.registerTokens()
+	h.registerUsers()
 	h.registerMappingVersions(mux)
 	h.registerPreviews()
 	mux.Handle(apiPrefix+"/", h.apiAccess(inner))

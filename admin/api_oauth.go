@@ -66,7 +66,7 @@ func (h *Handler) beginGrant(ctx context.Context, p principal, id string) (Grant
 	if !ok || h.Grants == nil {
 		return GrantView{}, problem(http.StatusUnprocessableEntity, "This callsync cannot connect "+c.Connector+" by a consent page.")
 	}
-	request := records.GrantRequest{WorkspaceID: p.WorkspaceID, ConnectionID: c.ID, UserID: p.UserID, Verifier: secretbox.NewToken() + secretbox.NewToken(),
+	request := records.GrantRequest{WorkspaceID: p.WorkspaceID, ConnectionID: c.ID, UserID: p.UserID, SessionID: p.SessionID, Verifier: secretbox.NewToken() + secretbox.NewToken(),
 		ExpiresAt: h.Now().Add(grantTime).UTC()}
 	state := secretbox.NewToken()
 	request.StateHash = secretbox.HashToken(state)
@@ -86,8 +86,8 @@ func (h *Handler) beginGrant(ctx context.Context, p principal, id string) (Grant
 func (h *Handler) callbackURL() string { return h.public.String() + "/oauth/callback" }
 
 // oauthCallback is where the CRM sends people back to. The state names the connection: it cannot be guessed and counts
-// once. A flow that a signed-in user began is ended by the same user only, so that nobody can be lured into granting
-// their CRM to another's connection. One begun with an API token has no browser to compare with.
+// once. A flow that a signed-in user began is ended in the same session only, while they are still an admin there, so
+// that nobody can be lured into granting their CRM to another's connection. One begun with an API token has no browser to compare with.
 func (h *Handler) oauthCallback(w http.ResponseWriter, r *http.Request) {
 	if err := h.finishGrant(w, r); err != nil {
 		h.failed(w, r, principal{}, err)
@@ -105,7 +105,8 @@ func (h *Handler) finishGrant(w http.ResponseWriter, r *http.Request) error {
 	}
 	who := principal{WorkspaceID: request.WorkspaceID, Name: "an API token", Role: records.RoleAdmin}
 	if request.UserID != "" {
-		if who, err = h.authenticate(r); errors.Is(err, errNoAccess) || err == nil && who.UserID != request.UserID {
+		if who, err = h.authenticate(r); errors.Is(err, errNoAccess) ||
+			err == nil && (who.UserID != request.UserID || who.SessionID != request.SessionID || who.WorkspaceID != request.WorkspaceID || !who.may(admin)) {
 			return problem(http.StatusForbidden, "Somebody else has begun this connection, or you are not signed in any more. Sign in, open the connection and choose Connect again.")
 		}
 		if err != nil {

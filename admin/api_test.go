@@ -415,7 +415,7 @@ func TestPauseParksAndResumeDrains(t *testing.T) {
 func TestWorkspacesAndTokens(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.must(403, "GET", "/workspaces", "")
+	require.Len(t, f.must(200, "GET", "/workspaces", "").items(), 1, "a token sees its own")
 	f.must(403, "POST", "/workspaces", `{"name": "x"}`)
 	w := f.as(f.boot, "POST", "/api/v1/workspaces", `{"name": "Beta"}`)
 	require.Equal(t, 201, w.Status, w.Raw)

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/callsync/callsync/internal/secretbox"
 	"github.com/callsync/callsync/records"
 )
 
@@ -16,36 +15,21 @@ type WorkspaceView struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
-// TokenView is an API token. The token itself is shown once, when it is made.
-type TokenView struct {
-	ID          string    `json:"id"`
-	WorkspaceID string    `json:"workspace_id"`
-	Name        string    `json:"name"`
-	Bootstrap   bool      `json:"bootstrap,omitempty"`
-	Token       string    `json:"token,omitempty" doc:"Only in the answer that makes it."`
-	CreatedAt   time.Time `json:"created_at"`
-	LastUsedAt  time.Time `json:"last_used_at,omitzero"`
-}
-
-type workspaceCreate struct {
+type workspaceName struct {
 	Body struct {
 		Name string `json:"name"`
 	}
 }
 
-type tokenCreate struct {
-	Body struct {
-		Name        string `json:"name"`
-		WorkspaceID string `json:"workspace_id,omitempty" doc:"Another workspace; only with the bootstrap token."`
-	}
+type workspaceRename struct {
+	PathID
+	workspaceName
 }
 
 func (h *Handler) registerWorkspaces() {
-	handle(h, admin, get("/workspaces", "List workspaces; only with the bootstrap token", "Access"), h.listWorkspaces)
-	handle(h, admin, created(post("/workspaces", "Add a workspace; only with the bootstrap token", "Access")), h.createWorkspace)
-	handle(h, admin, get("/tokens", "List the API tokens of the workspace", "Access"), h.listTokens)
-	handle(h, admin, created(post("/tokens", "Make an API token", "Access")), h.createToken)
-	handle(h, admin, method(http.MethodDelete, "/tokens/{id}", "Revoke an API token", "Access"), h.deleteToken)
+	handle(h, admin, get("/workspaces", "List workspaces: all with the bootstrap token, else those that you may come in to", "Access"), h.listWorkspaces)
+	handle(h, admin, created(post("/workspaces", "Add a workspace; only with the bootstrap token or as an operator of the installation", "Access")), h.createWorkspace)
+	handle(h, admin, method(http.MethodPatch, "/workspaces/{id}", "Rename the workspace; with the bootstrap token any", "Access"), h.renameWorkspace)
 }
 
 func bootstrapOnly(p principal) error {
@@ -55,20 +39,44 @@ func bootstrapOnly(p principal) error {
 	return nil
 }
 
-func (h *Handler) listWorkspaces(ctx context.Context, p principal, _ *none) (*answer[List[WorkspaceView]], error) {
-	if err := bootstrapOnly(p); err != nil {
-		return nil, err
+// mayAddWorkspaces wants the operator of the installation.
+func mayAddWorkspaces(p principal) error {
+	if !p.Bootstrap && !p.Installation {
+		return problem(http.StatusForbidden, "Only an operator of the installation may add workspaces: its first user, whom they have marked, or the bootstrap token.")
 	}
-	all, err := h.Store.Workspaces(ctx)
-	items := make([]WorkspaceView, 0, len(all))
-	for _, w := range all {
-		items = append(items, WorkspaceView(w))
-	}
-	return &answer[List[WorkspaceView]]{List[WorkspaceView]{Items: items}}, err
+	return nil
 }
 
-func (h *Handler) createWorkspace(ctx context.Context, p principal, in *workspaceCreate) (*answer[WorkspaceView], error) {
-	if err := bootstrapOnly(p); err != nil {
+func (h *Handler) listWorkspaces(ctx context.Context, p principal, _ *none) (*answer[List[WorkspaceView]], error) {
+	var out List[WorkspaceView]
+	all, err := h.workspacesOf(ctx, p)
+	out.Items = make([]WorkspaceView, 0, len(all))
+	for _, w := range all {
+		out.Items = append(out.Items, WorkspaceView(w))
+	}
+	return &answer[List[WorkspaceView]]{out}, err
+}
+
+// workspacesOf are those that p may see: a token sees its own.
+func (h *Handler) workspacesOf(ctx context.Context, p principal) ([]records.Workspace, error) {
+	if p.Bootstrap {
+		return h.Store.Workspaces(ctx)
+	}
+	if p.UserID == "" {
+		w, err := h.Store.WorkspaceByID(ctx, p.WorkspaceID)
+		return []records.Workspace{w}, err
+	}
+	own, err := h.Store.Memberships(ctx, p.UserID)
+	var all []records.Workspace
+	for _, m := range own {
+		all = append(all, m.Workspace)
+	}
+	return all, err
+}
+
+// createWorkspace adds a workspace. Its first admin is whoever adds it, if that is a person.
+func (h *Handler) createWorkspace(ctx context.Context, p principal, in *workspaceName) (*answer[WorkspaceView], error) {
+	if err := mayAddWorkspaces(p); err != nil {
 		return nil, err
 	}
 	var out faults
@@ -81,45 +89,24 @@ func (h *Handler) createWorkspace(ctx context.Context, p principal, in *workspac
 		return nil, err
 	}
 	w := records.Workspace{ID: id, Name: name, CreatedAt: h.Now().UTC()}
+	if p.UserID != "" {
+		return &answer[WorkspaceView]{WorkspaceView(w)}, h.Store.CreateOwnWorkspace(ctx, w, p.UserID)
+	}
 	return &answer[WorkspaceView]{WorkspaceView(w)}, h.Store.CreateWorkspace(ctx, w)
 }
 
-func (h *Handler) listTokens(ctx context.Context, p principal, _ *none) (*answer[List[TokenView]], error) {
-	all, err := h.Store.ListAPITokens(ctx, p.WorkspaceID)
-	items := make([]TokenView, 0, len(all))
-	for _, t := range all {
-		items = append(items, TokenView{ID: t.ID, WorkspaceID: t.WorkspaceID, Name: t.Name, Bootstrap: t.Bootstrap, CreatedAt: t.CreatedAt, LastUsedAt: t.LastUsedAt})
+func (h *Handler) renameWorkspace(ctx context.Context, p principal, in *workspaceRename) (*answer[WorkspaceView], error) {
+	if in.ID != p.WorkspaceID && !p.Bootstrap {
+		return nil, notFound()
 	}
-	return &answer[List[TokenView]]{List[TokenView]{Items: items}}, err
-}
-
-func (h *Handler) createToken(ctx context.Context, p principal, in *tokenCreate) (*answer[TokenView], error) {
-	workspace := p.WorkspaceID
 	var out faults
 	name := checkName(&out, "name", in.Body.Name)
-	if other := in.Body.WorkspaceID; other != "" && other != workspace {
-		if err := bootstrapOnly(p); err != nil {
-			return nil, err
-		}
-		if workspace = other; !validID(other) {
-			out.add("workspace_id", "This is no id.")
-		}
-	}
 	if err := out.problem(); err != nil {
 		return nil, err
 	}
-	id, err := newID()
-	if err != nil {
+	if err := h.Store.RenameWorkspace(ctx, in.ID, name); err != nil {
 		return nil, err
 	}
-	token := secretbox.NewToken()
-	t := records.APIToken{ID: id, WorkspaceID: workspace, Name: name, Hash: secretbox.HashToken(token), CreatedAt: h.Now().UTC()}
-	if err := h.Store.CreateAPIToken(ctx, t); err != nil {
-		return nil, err
-	}
-	return &answer[TokenView]{TokenView{ID: id, WorkspaceID: workspace, Name: name, Token: token, CreatedAt: t.CreatedAt}}, nil
-}
-
-func (h *Handler) deleteToken(ctx context.Context, p principal, in *PathID) (*none, error) {
-	return nil, h.Store.DeleteAPIToken(ctx, p.WorkspaceID, in.ID)
+	w, err := h.Store.WorkspaceByID(ctx, in.ID)
+	return &answer[WorkspaceView]{WorkspaceView(w)}, err
 }

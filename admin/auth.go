@@ -16,10 +16,24 @@ type principal struct {
 	WorkspaceID string
 	// UserID is the user's; empty for API tokens.
 	UserID string
+	// SessionID is that of the user's session.
+	SessionID string
+	// Email is the user's.
+	Email string
+	// MadeBy is the user who stands behind what the principal makes: itself, or who made the token; empty for the
+	// operator's tokens.
+	MadeBy string
+	// Ends is when the token expires; zero if it does not.
+	Ends time.Time
+	// WorkspaceName is that of the workspace, and Workspaces in how many the user may come in.
+	WorkspaceName string
+	Workspaces    int
 	// Name is shown beside what the principal did ("Paused by Anna").
-	Name      string
-	Role      string
-	Bootstrap bool
+	Name string
+	Role string
+	// Bootstrap and Installation may add workspaces: the operator's token and the operator themselves.
+	Bootstrap    bool
+	Installation bool
 }
 
 // may tells whether p has at least role.
@@ -44,11 +58,16 @@ func principalOf(ctx context.Context) (principal, bool) {
 	return p, ok
 }
 
-const (
-	sessionCookie = "callsync_session"
-	// sessionLength is how long a sign-in lasts.
-	sessionLength = 14 * 24 * time.Hour
-)
+const sessionCookie = "callsync_session"
+
+// cookieName is the session cookie's. By https it has the prefix with which browsers take it from this host alone: no
+// neighbour on another subdomain can plant one.
+func (h *Handler) cookieName() string {
+	if h.public.Scheme == "https" {
+		return "__Host-" + sessionCookie
+	}
+	return sessionCookie
+}
 
 // errNoAccess says that a request has no valid token or session.
 var errNoAccess = errors.New("no access")
@@ -62,13 +81,13 @@ func (h *Handler) authenticate(r *http.Request) (principal, error) {
 		if token = strings.TrimSpace(token); token == "" || !strings.EqualFold(scheme, "Bearer") {
 			return principal{}, errNoAccess
 		}
-		workspace, bootstrap, err := h.Store.APITokenWorkspace(r.Context(), secretbox.HashToken(token))
+		t, err := h.Store.UseAPIToken(r.Context(), secretbox.HashToken(token))
 		if errors.Is(err, records.ErrNotFound) {
 			return principal{}, errNoAccess
 		}
-		return principal{WorkspaceID: workspace, Name: "an API token", Role: records.RoleAdmin, Bootstrap: bootstrap}, err
+		return principal{WorkspaceID: t.WorkspaceID, Name: "the API token “" + t.Name + "”", Role: t.Role, Bootstrap: t.Bootstrap, MadeBy: t.MadeBy, Ends: t.ExpiresAt}, err
 	}
-	cookie, err := r.Cookie(sessionCookie)
+	cookie, err := r.Cookie(h.cookieName())
 	if err != nil {
 		return principal{}, errNoAccess
 	}
@@ -79,15 +98,33 @@ func (h *Handler) authenticate(r *http.Request) (principal, error) {
 	if errors.Is(err, records.ErrNotFound) {
 		return principal{}, errNoAccess
 	}
-	name := user.Name
-	if name == "" {
-		name = user.Email
+	return principal{WorkspaceID: user.WorkspaceID, UserID: user.ID, SessionID: user.SessionID, Email: user.Email, MadeBy: user.ID, Name: memberName(user.User), Role: user.Role,
+		Installation: user.Installation, WorkspaceName: user.WorkspaceName, Workspaces: user.Workspaces}, err
+}
+
+// startSession signs a person in to a workspace, with a new session: one that the browser had before ends.
+func (h *Handler) startSession(w http.ResponseWriter, r *http.Request, userID, workspaceID string) error {
+	if cookie, err := r.Cookie(h.cookieName()); err == nil {
+		if err := h.Store.DeleteSession(r.Context(), secretbox.HashToken(cookie.Value)); err != nil {
+			return err
+		}
 	}
-	return principal{WorkspaceID: user.WorkspaceID, UserID: user.ID, Name: name, Role: user.Role}, err
+	id, err := newID()
+	if err != nil {
+		return err
+	}
+	token, now := secretbox.NewToken(), h.Now().UTC()
+	s := records.Session{ID: id, UserID: userID, WorkspaceID: workspaceID, Browser: browserFamily(r.UserAgent()),
+		ExpiresAt: now.Add(records.SessionIdle), EndsAt: now.Add(records.SessionLife)}
+	if err := h.Store.CreateSession(r.Context(), secretbox.HashToken(token), s); err != nil {
+		return err
+	}
+	h.setSession(w, token, s.EndsAt)
+	return nil
 }
 
 func (h *Handler) setSession(w http.ResponseWriter, token string, expires time.Time) {
-	c := &http.Cookie{Name: sessionCookie, Value: token, Path: "/", Expires: expires, HttpOnly: true,
+	c := &http.Cookie{Name: h.cookieName(), Value: token, Path: "/", Expires: expires, HttpOnly: true,
 		SameSite: http.SameSiteLaxMode, Secure: h.public.Scheme == "https"}
 	if token == "" {
 		c.MaxAge = -1

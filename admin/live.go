@@ -35,7 +35,7 @@ type LiveOptions struct {
 	// Poll is how often is looked though nothing was heard, in case that notifications are lost; 5 s.
 	Poll time.Duration
 	// Beat is how often an idle stream says that it is alive; 15 s. Check is how often is looked whether its reader may
-	// still read it; 30 s.
+	// still read it; 15 s.
 	Beat, Check time.Duration
 	// Streams are how many may be open in this process, WorkspaceStreams how many of one workspace; 1000 and 200.
 	Streams, WorkspaceStreams int
@@ -47,7 +47,7 @@ func (o LiveOptions) withDefaults() LiveOptions {
 	o.Every = cmp.Or(o.Every, 250*time.Millisecond)
 	o.Poll = cmp.Or(o.Poll, 5*time.Second)
 	o.Beat = cmp.Or(o.Beat, 15*time.Second)
-	o.Check = cmp.Or(o.Check, 30*time.Second)
+	o.Check = cmp.Or(o.Check, 15*time.Second)
 	o.Patience = cmp.Or(o.Patience, 20*time.Second)
 	o.Streams = cmp.Or(o.Streams, 1000)
 	o.WorkspaceStreams = cmp.Or(o.WorkspaceStreams, 200)

@@ -2,8 +2,8 @@ package admin
 
 import (
 	"crypto/sha256"
-	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -36,12 +36,22 @@ func newLoginLimit(now func() time.Time) *loginLimit {
 	return &loginLimit{now: now, seen: map[[32]byte]failures{}}
 }
 
-// keys are what a sign-in is counted under, with the limit of each.
-func loginKeys(r *http.Request, email string) map[[32]byte]int {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		host = r.RemoteAddr
-	}
+// waitLogin and loggedIn are wait and succeeded for the address that a request comes from.
+func (h *Handler) waitLogin(r *http.Request, email string) time.Duration {
+	return h.logins.wait(h.clientAddress(r.RemoteAddr, r.Header.Values("X-Forwarded-For")), email)
+}
+
+func (h *Handler) loggedIn(r *http.Request, email string) {
+	h.logins.succeeded(h.clientAddress(r.RemoteAddr, r.Header.Values("X-Forwarded-For")), email)
+}
+
+// tooMany is what a person is told who must wait.
+func tooMany(wait time.Duration) string {
+	return "Too many attempts. Please try again in " + strconv.Itoa(int(wait.Minutes())+1) + " minutes."
+}
+
+// loginKeys are what a sign-in is counted under, with the limit of each.
+func loginKeys(host, email string) map[[32]byte]int {
 	email = strings.ToLower(strings.TrimSpace(email))
 	return map[[32]byte]int{
 		sha256.Sum256([]byte("pair\x00" + host + "\x00" + email)): pairFailures,
@@ -52,10 +62,10 @@ func loginKeys(r *http.Request, email string) map[[32]byte]int {
 
 // wait is how long this sign-in must wait; zero if it may be tried now. A try that may be made is counted at once, so that
 // many at the same moment do not slip through; succeeded takes it back.
-func (l *loginLimit) wait(r *http.Request, email string) time.Duration {
+func (l *loginLimit) wait(host, email string) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now, keys := l.now(), loginKeys(r, email)
+	now, keys := l.now(), loginKeys(host, email)
 	if len(l.seen) > maxLoginKeys {
 		l.forget(now)
 	}
@@ -76,10 +86,10 @@ func (l *loginLimit) wait(r *http.Request, email string) time.Duration {
 }
 
 // succeeded forgets the failures of a person who proved who they are.
-func (l *loginLimit) succeeded(r *http.Request, email string) {
+func (l *loginLimit) succeeded(host, email string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for key, limit := range loginKeys(r, email) {
+	for key, limit := range loginKeys(host, email) {
 		if f, ok := l.seen[key]; ok && limit == pairFailures {
 			delete(l.seen, key)
 		} else if ok {

@@ -22,7 +22,11 @@ func (h *Handler) loginPage(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Handler) showLogin(w http.ResponseWriter, r *http.Request, status int, v loginView) {
-	if err := h.render(w, r, status, "login", frame{Title: "Sign in", Page: v}); err != nil {
+	f := frame{Title: "Sign in", Page: v}
+	if r.URL.Query().Get("done") == "password" {
+		f.Flash = flashes["password"]
+	}
+	if err := h.render(w, r, status, "login", f); err != nil {
 		h.Log.ErrorContext(r.Context(), "page failed", "err", err)
 		http.Error(w, "Something went wrong here.", http.StatusInternalServerError)
 	}
@@ -48,9 +52,9 @@ func (h *Handler) login(w http.ResponseWriter, r *http.Request) {
 	}
 	email, next := strings.TrimSpace(r.PostFormValue("email")), ownPath(r.PostFormValue("next"))
 	v := loginView{Email: email, Next: next}
-	if wait := h.logins.wait(r, email); wait > 0 {
+	if wait := h.waitLogin(r, email); wait > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(wait.Seconds())+1))
-		v.Wrong = "Too many attempts. Please try again in " + strconv.Itoa(int(wait.Minutes())+1) + " minutes."
+		v.Wrong = tooMany(wait)
 		h.showLogin(w, r, http.StatusTooManyRequests, v)
 		return
 	}
@@ -68,13 +72,11 @@ func (h *Handler) login(w http.ResponseWriter, r *http.Request) {
 		h.showLogin(w, r, http.StatusUnauthorized, v)
 		return
 	}
-	h.logins.succeeded(r, email)
-	token, expires := secretbox.NewToken(), h.Now().Add(sessionLength)
-	if err := h.Store.CreateSession(r.Context(), secretbox.HashToken(token), user.ID, user.WorkspaceID, expires); err != nil {
+	h.loggedIn(r, email)
+	if err := h.startSession(w, r, user.ID, user.WorkspaceID); err != nil {
 		h.failed(w, r, principal{}, err)
 		return
 	}
-	h.setSession(w, token, expires)
 	http.Redirect(w, r, next, http.StatusSeeOther)
 }
 
@@ -83,7 +85,7 @@ func (h *Handler) logout(w http.ResponseWriter, r *http.Request) {
 		h.failed(w, r, principal{}, problem(http.StatusForbidden, "This request came from another site."))
 		return
 	}
-	if cookie, err := r.Cookie(sessionCookie); err == nil {
+	if cookie, err := r.Cookie(h.cookieName()); err == nil {
 		if err := h.Store.DeleteSession(r.Context(), secretbox.HashToken(cookie.Value)); err != nil && !errors.Is(err, records.ErrNotFound) {
 			h.failed(w, r, principal{}, err)
 			return

@@ -98,6 +98,32 @@ func (h *Handler) registerPages(mux *http.ServeMux) {
 	page("POST /reviews/{id}/reopen", operator, h.reviewReopenForm)
 	page("POST /match-choices/{id}/forget", operator, h.choiceForgetForm)
 	page("GET /settings", viewer, h.settingsStart)
+	page("GET /settings/users", admin, h.usersPage)
+	page("POST /settings/users", admin, h.userInviteForm)
+	page("GET /settings/users/{id}", admin, h.userPage)
+	page("POST /settings/users/{id}", admin, h.userForm)
+	page("POST /settings/users/{id}/{do}", admin, h.userStateForm)
+	page("GET /settings/users/{id}/remove", admin, h.userRemovePage)
+	page("POST /settings/users/{id}/remove", admin, h.userRemoveForm)
+	page("POST /settings/invitations/{id}/renew", admin, h.invitationRenewForm)
+	page("POST /settings/invitations/{id}/revoke", admin, h.invitationRevokeForm)
+	page("GET /settings/tokens", admin, h.tokensPage)
+	page("POST /settings/tokens", admin, h.tokenForm)
+	page("GET /settings/tokens/{id}/revoke", admin, h.tokenRevokePage)
+	page("POST /settings/tokens/{id}/revoke", admin, h.tokenRevokeForm)
+	page("GET /settings/workspaces", viewer, h.workspacesPage)
+	page("POST /settings/workspaces", viewer, h.workspaceCreateForm)
+	page("POST /settings/workspaces/rename", admin, h.workspaceRenameForm)
+	page("POST /settings/workspaces/{id}/switch", viewer, h.workspaceSwitchForm)
+	page("GET /account", viewer, h.accountPage)
+	page("POST /account/name", viewer, h.accountNameForm)
+	page("POST /account/password", viewer, h.accountPasswordForm)
+	page("POST /account/sessions/{id}/end", viewer, h.sessionEndForm)
+	page("POST /account/sessions/end-others", viewer, h.sessionsEndForm)
+	mux.HandleFunc("GET "+InvitationPath+"{token}", h.joinPage)
+	mux.HandleFunc("POST "+InvitationPath+"{token}", h.joinForm)
+	mux.HandleFunc("GET "+PasswordPath+"{token}", h.newPasswordPage)
+	mux.HandleFunc("POST "+PasswordPath+"{token}", h.newPasswordForm)
 	page("GET /numbers", viewer, h.numbersPage)
 	page("POST /numbers", admin, h.numberForm)
 	page("POST /connections/{id}/test", operator, h.connectionForm(h.testForm))
@@ -196,6 +222,20 @@ var flashes = map[string]string{
 	"resumed":       "Resumed. What was kept is delivered now.",
 	"actions":       "Saved. The actions count for calls that begin from now on.",
 	"closed":        "Closed. The task is completed in the CRM.",
+	"person":        "Saved. It counts from their next request on.",
+	"disabled":      "They are signed out, and cannot come in to this workspace until you let them.",
+	"enabled":       "They may come in again.",
+	"removed-user":  "Removed. They are signed out of this workspace.",
+	"uninvited":     "The invitation is taken back: its link leads nowhere.",
+	"revoked-token": "Revoked. The token counts no longer.",
+	"workspace":     "The workspace is there, and you are its admin. Switch to it to set it up.",
+	"renamed":       "The workspace has another name.",
+	"switched":      "You are in another workspace now.",
+	"named":         "Your name is changed.",
+	"repassworded":  "Your password is changed, and you are signed out everywhere else.",
+	"ended":         "Signed out there.",
+	"password":      "Your password is set. Sign in with it.",
+	"welcome":       "Welcome. You are in.",
 }
 
 // newFrame is the frame of a page for p.
@@ -203,6 +243,17 @@ func (h *Handler) newFrame(r *http.Request, p principal, title, nav string, page
 	f := frame{Title: title, Nav: nav, User: p.Name, CanAct: p.may(operator), CanEdit: p.may(admin), Settings: settingsLinks(p, nav), Page: page}
 	done := r.URL.Query().Get("done")
 	f.Flash, f.Bad = flashes[done], done == "failed"
+	if f.Workspace = p.WorkspaceName; p.Workspaces > 1 {
+		own, err := h.Store.Memberships(r.Context(), p.UserID)
+		if err != nil {
+			return f, err
+		}
+		for _, m := range own {
+			if m.ID != p.WorkspaceID && len(f.Elsewhere) < switcherSize {
+				f.Elsewhere = append(f.Elsewhere, m)
+			}
+		}
+	}
 	holds, err := h.Store.Holds(r.Context(), p.WorkspaceID)
 	for _, o := range holds {
 		f.Held += o.Count
@@ -214,11 +265,15 @@ func (h *Handler) newFrame(r *http.Request, p principal, title, nav string, page
 }
 
 func (h *Handler) show(w http.ResponseWriter, r *http.Request, p principal, name, title, nav string, page any) error {
+	return h.showStatus(w, r, p, http.StatusOK, name, title, nav, page)
+}
+
+func (h *Handler) showStatus(w http.ResponseWriter, r *http.Request, p principal, status int, name, title, nav string, page any) error {
 	f, err := h.newFrame(r, p, title, nav, page)
 	if err != nil {
 		return err
 	}
-	return h.render(w, r, http.StatusOK, name, f)
+	return h.render(w, r, status, name, f)
 }
 
 // back leads to a page of ours after an action.

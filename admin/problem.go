@@ -107,6 +107,8 @@ func asProblem(ctx context.Context, log *slog.Logger, err error) *Problem {
 		return p
 	case errors.Is(err, records.ErrNotFound):
 		return notFound()
+	case errors.Is(err, records.ErrLastAdmin):
+		return problem(http.StatusConflict, "This is the last admin of the workspace. Make somebody else an admin first.")
 	case errors.Is(err, records.ErrConflict):
 		return problem(http.StatusConflict, "This exists already.")
 	case errors.As(err, &ce):

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"html/template"
 	"io/fs"
@@ -13,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/callsync/callsync/records"
 )
 
 //go:embed templates/*.html
@@ -91,8 +94,25 @@ func (r *renderer) funcs() template.FuncMap {
 		"add":          func(a, b int) int { return a + b },
 		"neg":          func(a int) int { return -a },
 		"add64":        func(a, b int64) int64 { return a + b },
+		"dict":         dict,
 		"pair":         func(a, b any) []any { return []any{a, b} },
 	}
+}
+
+// dict gives a part of a page what it needs under names: dict "Label" "Name" "Wrong" .Wrong.
+func dict(pairs ...any) (map[string]any, error) {
+	if len(pairs)%2 != 0 {
+		return nil, errors.New("dict needs names and values")
+	}
+	out := map[string]any{}
+	for i := 0; i < len(pairs); i += 2 {
+		name, ok := pairs[i].(string)
+		if !ok {
+			return nil, errors.New("dict needs names")
+		}
+		out[name] = pairs[i+1]
+	}
+	return out, nil
 }
 
 // timeTag is a moment: in the zone of its source until the reader's browser puts it into theirs.
@@ -150,6 +170,9 @@ func title[T ~string](s T) string {
 	return strings.ToUpper(t[:1]) + t[1:]
 }
 
+// switcherSize is how many workspaces the switcher lists; the page of workspaces has all.
+const switcherSize = 8
+
 // frame is what every page has around its content.
 type frame struct {
 	Title   string
@@ -163,6 +186,9 @@ type frame struct {
 	Flash   string
 	Bad     bool
 	Now     time.Time
+	// Workspace is where the person is, and Elsewhere are others where they may go, those used last.
+	Workspace string
+	Elsewhere []records.Membership
 	// Settings are the entries beside a page of the settings; none elsewhere.
 	Settings []settingsLink
 	Page     any

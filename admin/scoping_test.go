@@ -27,6 +27,7 @@ func TestNoRouteCrossesWorkspaces(t *testing.T) {
 		lanes: []told{{connection: connection, state: "parked", revision: 1, class: "invalid", reason: "No."}}})
 	f.tell(f.ws, story{source: source, receipts: []said{{kind: call.CallRinging, at: time.Now(), facts: call.Facts{Customer: call.Party{Name: "Jane"}}}}})
 	message, form := id(), id()
+	f.user(f.ws, "owner@example.com", "Owner", "admin")
 	f.exec(`insert into messages (id, workspace_id, source_id, provider_id, state) values ($1, $2, $3, 'm', '{"body": "private words"}')`, message, f.ws, source)
 	f.exec(`insert into forms (id, workspace_id, source_id, provider_id, state) values ($1, $2, $3, 'f', '{"form_url": "https://private.example"}')`, form, f.ws, source)
 	f.must(200, "PUT", "/own-numbers", `{"items": [{"number": "+14155550999"}]}`)
@@ -46,6 +47,7 @@ func TestNoRouteCrossesWorkspaces(t *testing.T) {
 		"/sources/": source, "/connections/": connection, "/calls/": callID, "/receipts/": first("/receipts"), "/holds/": first("/holds"),
 		"/resyncs/":  f.must(202, "POST", "/resyncs", `{"filter": {"q": "private words"}, "dry_run": true}`).JSON["id"].(string),
 		"/messages/": message, "/forms/": form, "/tokens/": first("/tokens"),
+		"/users/": first("/users"), "/invitations/": f.must(201, "POST", "/users", `{"email": "private@example.com", "role": "admin"}`).JSON["id"].(string), "/workspaces/": f.ws,
 	}
 	recording := f.recordingsOf(callID)[0].ID
 	bodies := map[string]string{
@@ -70,6 +72,9 @@ func TestNoRouteCrossesWorkspaces(t *testing.T) {
 		"POST /connections":                              `{"connector": "nobody"}`,
 		"POST /tokens":                                   `{"name": "x", "workspace_id": "` + f.ws + `"}`,
 		"POST /workspaces":                               `{"name": "x"}`,
+		"PATCH /workspaces/{id}":                         `{"name": "stolen"}`,
+		"POST /users":                                    `{"email": "x@example.com", "role": "viewer"}`,
+		"PATCH /users/{id}":                              `{"name": "stolen", "role": "viewer"}`,
 	}
 
 	bodies["POST /calls/{id}/take-ours"] = `{"connection_id": "` + connection + `"}`
@@ -161,7 +166,7 @@ func TestNoRouteCrossesWorkspaces(t *testing.T) {
 func (f *fixture) everything(ids map[string]string) string {
 	f.t.Helper()
 	var b strings.Builder
-	for _, path := range []string{"/sources", "/connections", "/own-numbers", "/holds", "/messages", "/forms", "/calls", "/reviews", "/match-choices", "/own-numbers/learned",
+	for _, path := range []string{"/sources", "/connections", "/own-numbers", "/users", "/invitations", "/workspaces", "/holds", "/messages", "/forms", "/calls", "/reviews", "/match-choices", "/own-numbers/learned",
 		"/connections/" + ids["/connections/"] + "/owners", "/connections/" + ids["/connections/"] + "/dispositions", "/connections/" + ids["/connections/"] + "/rules", "/sources/" + ids["/sources/"] + "/rules", "/connections/" + ids["/connections/"] + "/mappings/call/versions"} {
 		b.WriteString(f.must(200, "GET", path, "").Raw)
 	}

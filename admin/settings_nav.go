@@ -11,12 +11,18 @@ type settingsPage struct {
 	Name, Path, Label string
 	// Role is the least that may see the page.
 	Role string
+	// Only, if set, says for whom else the page is nothing.
+	Only func(principal) bool
 }
 
 // settingsPages are the entries in their order. A page adds its line here and shows itself with the nav
 // "settings:" + Name; the layout puts the entries beside it.
 var settingsPages = []settingsPage{
-	{"numbers", "/numbers", "Own numbers", viewer},
+	{"users", "/settings/users", "Users", admin, nil},
+	{"tokens", "/settings/tokens", "API tokens", admin, nil},
+	{"numbers", "/numbers", "Own numbers", viewer, nil},
+	{"workspaces", "/settings/workspaces", "Workspaces", viewer, func(p principal) bool { return p.UserID != "" && (p.Workspaces > 1 || p.Installation || p.may(admin)) }},
+	{"account", "/account", "My account", viewer, func(p principal) bool { return p.UserID != "" }},
 }
 
 // settingsLink is an entry as one page shows it.
@@ -35,7 +41,7 @@ func settingsLinks(p principal, nav string) []settingsLink {
 	}
 	var links []settingsLink
 	for _, s := range settingsPages {
-		if p.may(s.Role) {
+		if p.may(s.Role) && (s.Only == nil || s.Only(p)) {
 			links = append(links, settingsLink{Path: s.Path, Label: s.Label, Current: s.Name == name})
 		}
 	}

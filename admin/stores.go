@@ -13,6 +13,8 @@ import (
 // belongs to it, and returns records.ErrNotFound for ids of another.
 type Store interface {
 	Accounts
+	AccountStore
+	MemberStore
 	SourceStore
 	PullStore
 	ConnectionStore
@@ -34,8 +36,8 @@ type Store interface {
 
 // Accounts knows who may come in.
 type Accounts interface {
-	// APITokenWorkspace returns the workspace of the token with this SHA-256, and whether it may create workspaces.
-	APITokenWorkspace(ctx context.Context, hash []byte) (workspaceID string, bootstrap bool, err error)
+	// UseAPIToken returns the token with this SHA-256 while it counts, with the role that it has now.
+	UseAPIToken(ctx context.Context, hash []byte) (records.APIToken, error)
 	// CreateAPIToken stores a token by its hash; records.ErrNotFound for a workspace that does not exist.
 	CreateAPIToken(ctx context.Context, t records.APIToken) error
 	ListAPITokens(ctx context.Context, workspaceID string) ([]records.APIToken, error)
@@ -43,8 +45,8 @@ type Accounts interface {
 	CreateWorkspace(ctx context.Context, w records.Workspace) error
 	Workspaces(ctx context.Context) ([]records.Workspace, error)
 	UserByEmail(ctx context.Context, email string) (records.User, error)
-	CreateSession(ctx context.Context, hash []byte, userID, workspaceID string, expires time.Time) error
-	SessionUser(ctx context.Context, hash []byte) (records.User, error)
+	CreateSession(ctx context.Context, hash []byte, s records.Session) error
+	SessionUser(ctx context.Context, hash []byte) (records.SignedIn, error)
 	DeleteSession(ctx context.Context, hash []byte) error
 }
 

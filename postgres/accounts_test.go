@@ -36,8 +36,8 @@ func TestUsersAndSessions(t *testing.T) {
 	require.NoError(t, r.CreateUser(r.ctx, u))
 	got, err := r.UserByEmail(r.ctx, "anna@EXAMPLE.com")
 	require.NoError(t, err)
-	u.CreatedAt = got.CreatedAt
-	require.Equal(t, u, got)
+	u.CreatedAt, u.Installation = got.CreatedAt, true
+	require.Equal(t, u, got, "the first user operates the installation")
 	byID, err := r.UserByID(r.ctx, r.ws, u.ID)
 	require.NoError(t, err)
 	require.Equal(t, u, byID)
@@ -48,11 +48,14 @@ func TestUsersAndSessions(t *testing.T) {
 	require.ErrorIs(t, err, records.ErrNotFound)
 
 	live, dead := secretbox.HashToken("live"), secretbox.HashToken("dead")
-	require.NoError(t, r.CreateSession(r.ctx, live, u.ID, r.ws, time.Now().Add(time.Hour)))
-	require.NoError(t, r.CreateSession(r.ctx, dead, u.ID, r.ws, time.Now().Add(-time.Second)))
-	got, err = r.SessionUser(r.ctx, live)
+	session := newSession(u)
+	require.NoError(t, r.CreateSession(r.ctx, live, session))
+	over := newSession(u)
+	over.ExpiresAt = time.Now().Add(-time.Second)
+	require.NoError(t, r.CreateSession(r.ctx, dead, over))
+	in, err := r.SessionUser(r.ctx, live)
 	require.NoError(t, err)
-	require.Equal(t, u, got)
+	require.Equal(t, records.SignedIn{User: u, SessionID: session.ID, WorkspaceName: "Acme", Workspaces: 1}, in)
 	_, err = r.SessionUser(r.ctx, dead)
 	require.ErrorIs(t, err, records.ErrNotFound)
 	_, err = r.SessionUser(r.ctx, secretbox.HashToken("none"))
@@ -64,6 +67,12 @@ func TestUsersAndSessions(t *testing.T) {
 	require.NoError(t, r.DeleteSession(r.ctx, live))
 	_, err = r.SessionUser(r.ctx, live)
 	require.ErrorIs(t, err, records.ErrNotFound)
+}
+
+// newSession is a session of u that begins now.
+func newSession(u records.User) records.Session {
+	now := time.Now()
+	return records.Session{ID: newID(), UserID: u.ID, WorkspaceID: u.WorkspaceID, Browser: "Firefox on Linux", ExpiresAt: now.Add(records.SessionIdle), EndsAt: now.Add(records.SessionLife)}
 }
 
 func TestAPITokens(t *testing.T) {
@@ -81,21 +90,22 @@ func TestAPITokens(t *testing.T) {
 		return all[0].LastUsedAt
 	}
 	require.True(t, lastUse().IsZero())
-	ws, bootstrap, err := r.APITokenWorkspace(r.ctx, token.Hash)
+	used, err := r.UseAPIToken(r.ctx, token.Hash)
 	require.NoError(t, err)
-	require.Equal(t, r.ws, ws)
-	require.True(t, bootstrap)
+	require.Equal(t, r.ws, used.WorkspaceID)
+	require.Equal(t, records.RoleAdmin, used.Role)
+	require.True(t, used.Bootstrap)
 	first := lastUse()
 	require.WithinDuration(t, time.Now(), first, time.Minute)
-	_, _, err = r.APITokenWorkspace(r.ctx, token.Hash)
+	_, err = r.UseAPIToken(r.ctx, token.Hash)
 	require.NoError(t, err)
 	require.Equal(t, first, lastUse(), "not written at every use")
 
-	_, _, err = r.APITokenWorkspace(r.ctx, secretbox.HashToken("other"))
+	_, err = r.UseAPIToken(r.ctx, secretbox.HashToken("other"))
 	require.ErrorIs(t, err, records.ErrNotFound)
 	require.NoError(t, r.DeleteAPIToken(r.ctx, r.ws, token.ID))
 	require.ErrorIs(t, r.DeleteAPIToken(r.ctx, r.ws, token.ID), records.ErrNotFound)
-	_, _, err = r.APITokenWorkspace(r.ctx, token.Hash)
+	_, err = r.UseAPIToken(r.ctx, token.Hash)
 	require.ErrorIs(t, err, records.ErrNotFound)
 }
 
@@ -140,10 +150,11 @@ func TestEnsureBootstrap(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, Bootstrapped{WorkspaceID: all[0].ID, NewToken: again == 0}, b)
 	}
-	ws, bootstrap, err := r.APITokenWorkspace(r.ctx, chosen)
+	used, err := r.UseAPIToken(r.ctx, chosen)
 	require.NoError(t, err)
+	ws := used.WorkspaceID
 	require.Equal(t, all[0].ID, ws)
-	require.True(t, bootstrap)
+	require.True(t, used.Bootstrap)
 	u, err := r.UserByEmail(r.ctx, "admin@example.com")
 	require.NoError(t, err)
 	require.Equal(t, "first", u.PasswordHash)

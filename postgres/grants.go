@@ -87,9 +87,9 @@ func (db *DB) AddGrantRequest(ctx context.Context, r records.GrantRequest) error
 	}
 	_, err = db.pool.Exec(ctx, `
 		with old as (delete from grant_requests where workspace_id = $2 and expires_at < now())
-		insert into grant_requests (state_hash, workspace_id, connection_id, user_id, verifier, expires_at)
-		values ($1, $2, $3, nullif($4, '')::uuid, $5, $6)`,
-		r.StateHash, r.WorkspaceID, r.ConnectionID, r.UserID, sealed, r.ExpiresAt)
+		insert into grant_requests (state_hash, workspace_id, connection_id, user_id, session_id, verifier, expires_at)
+		values ($1, $2, $3, nullif($4, '')::uuid, nullif($5, '')::uuid, $6, $7)`,
+		r.StateHash, r.WorkspaceID, r.ConnectionID, r.UserID, r.SessionID, sealed, r.ExpiresAt)
 	if err != nil {
 		return fmt.Errorf("begin a grant: %w", err)
 	}
@@ -102,8 +102,8 @@ func (db *DB) TakeGrantRequest(ctx context.Context, stateHash []byte) (records.G
 	var sealed []byte
 	err := db.pool.QueryRow(ctx, `
 		delete from grant_requests where state_hash = $1
-		returning workspace_id, connection_id, coalesce(user_id::text, ''), verifier, expires_at`, stateHash).
-		Scan(&r.WorkspaceID, &r.ConnectionID, &r.UserID, &sealed, &r.ExpiresAt)
+		returning workspace_id, connection_id, coalesce(user_id::text, ''), coalesce(session_id::text, ''), verifier, expires_at`, stateHash).
+		Scan(&r.WorkspaceID, &r.ConnectionID, &r.UserID, &r.SessionID, &sealed, &r.ExpiresAt)
 	if errors.Is(err, pgx.ErrNoRows) || err == nil && time.Now().After(r.ExpiresAt) {
 		return records.GrantRequest{}, records.ErrNotFound
 	}

@@ -397,7 +397,11 @@ func TestWorkspacesAreApart(t *testing.T) {
 	require.NoError(t, r.CreateUser(r.ctx, u))
 	token := records.APIToken{ID: newID(), WorkspaceID: r.ws, Name: "t", Hash: secretbox.HashToken("t")}
 	require.NoError(t, r.CreateAPIToken(r.ctx, token))
-	before := r.dump(t, "sources") + r.dump(t, "connections") + r.dump(t, "active_mappings") + r.dump(t, "mappings") + r.dump(t, "api_tokens") + r.dump(t, "sessions")
+	session := newSession(u)
+	require.NoError(t, r.CreateSession(r.ctx, []byte("s"), session))
+	invitation := records.Invitation{ID: newID(), WorkspaceID: r.ws, Email: "b@example.com", Role: "admin", Hash: []byte("i"), ExpiresAt: time.Now().Add(time.Hour)}
+	require.NoError(t, r.CreateInvitation(r.ctx, invitation))
+	before := r.dump(t, "sources") + r.dump(t, "connections") + r.dump(t, "active_mappings") + r.dump(t, "mappings") + r.dump(t, "api_tokens") + r.dump(t, "sessions") + r.dump(t, "memberships") + r.dump(t, "invitations")
 
 	for _, ws := range []string{r.other, newID(), "not a uuid", ""} {
 		stolenSource, stolenConnection := s, c
@@ -419,7 +423,12 @@ func TestWorkspacesAreApart(t *testing.T) {
 			"PutOwners":           r.PutOwners(r.ctx, ws, c.ID, []records.Owner{{AgentKey: "x", OwnerID: "1"}}),
 			"PutDispositions":     r.PutDispositions(r.ctx, ws, c.ID, []records.Disposition{{Value: "x", OptionID: "1"}}),
 			"UserByID":            second(r.UserByID(r.ctx, ws, u.ID)),
-			"CreateSession":       r.CreateSession(r.ctx, []byte("h"), u.ID, ws, time.Now().Add(time.Hour)),
+			"CreateSession":       r.CreateSession(r.ctx, []byte("h"), records.Session{ID: newID(), UserID: u.ID, WorkspaceID: ws, EndsAt: time.Now().Add(time.Hour), ExpiresAt: time.Now().Add(time.Hour)}),
+			"ChangeMember":        r.ChangeMember(r.ctx, ws, u.ID, records.MemberChange{Name: new("stolen")}),
+			"RemoveMember":        r.RemoveMember(r.ctx, ws, u.ID),
+			"RenewInvitation":     second(r.RenewInvitation(r.ctx, ws, invitation.ID, []byte("stolen"), time.Now().Add(time.Hour))),
+			"RevokeInvitation":    r.RevokeInvitation(r.ctx, ws, invitation.ID),
+			"SwitchWorkspace":     r.SwitchWorkspace(r.ctx, u.ID, session.ID, ws),
 			"DeleteAPIToken":      r.DeleteAPIToken(r.ctx, ws, token.ID),
 		} {
 			require.ErrorIs(t, err, records.ErrNotFound, "%s in %q", name, ws)
@@ -436,7 +445,7 @@ func TestWorkspacesAreApart(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, sources)
 	}
-	require.Equal(t, before, r.dump(t, "sources")+r.dump(t, "connections")+r.dump(t, "active_mappings")+r.dump(t, "mappings")+r.dump(t, "api_tokens")+r.dump(t, "sessions"))
+	require.Equal(t, before, r.dump(t, "sources")+r.dump(t, "connections")+r.dump(t, "active_mappings")+r.dump(t, "mappings")+r.dump(t, "api_tokens")+r.dump(t, "sessions")+r.dump(t, "memberships")+r.dump(t, "invitations"))
 }
 
 func second[T any](_ T, err error) error { return err }

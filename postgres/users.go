@@ -10,64 +10,134 @@ import (
 	"github.com/callsync/callsync/records"
 )
 
-const userColumns = `u.id, u.workspace_id, u.email, u.name, u.password_hash, u.role, u.created_at`
+const userColumns = `u.id, m.workspace_id, u.email, coalesce(nullif(m.name, ''), u.name), u.password_hash, m.role, m.created_at, m.disabled_at, u.installation`
+
+func userFields(u *records.User, disabled **time.Time) []any {
+	return []any{&u.ID, &u.WorkspaceID, &u.Email, &u.Name, &u.PasswordHash, &u.Role, &u.CreatedAt, disabled, &u.Installation}
+}
 
 func scanUser(row pgx.CollectableRow) (u records.User, err error) {
-	err = row.Scan(&u.ID, &u.WorkspaceID, &u.Email, &u.Name, &u.PasswordHash, &u.Role, &u.CreatedAt)
-	u.CreatedAt = u.CreatedAt.UTC()
+	var disabled *time.Time
+	err = row.Scan(userFields(&u, &disabled)...)
+	u.CreatedAt, u.DisabledAt = u.CreatedAt.UTC(), orZero(disabled)
 	return u, err
 }
 
-// CreateUser stores a user whose ID and PasswordHash the caller has made. Errors: records.ErrConflict for an e-mail that
-// a user of any workspace has, whatever its case.
+// CreateUser stores a person who is new, as a member of a workspace. The caller has made ID and PasswordHash. The first
+// one of all operates the installation. Errors: records.ErrConflict for an e-mail that somebody in any workspace has,
+// whatever its case; records.ErrNotFound for a workspace that does not exist.
 func (db *DB) CreateUser(ctx context.Context, u records.User) error {
-	_, err := db.pool.Exec(ctx, `
-		insert into users (id, workspace_id, email, name, password_hash, role, created_at) values ($1, $2, $3, $4, $5, $6, $7)`,
-		u.ID, u.WorkspaceID, u.Email, u.Name, u.PasswordHash, cmp.Or(u.Role, records.RoleAdmin), orNow(u.CreatedAt))
+	err := db.inTx(ctx, func(tx pgx.Tx) error {
+		return createUser(ctx, tx, u)
+	})
 	return settingsError("create a user", err)
 }
 
-// UserByEmail returns the user who signs in with email, whatever its case; e-mails are unique across workspaces.
-// Errors: records.ErrNotFound.
+func createUser(ctx context.Context, tx pgx.Tx, u records.User) error {
+	_, err := tx.Exec(ctx, `
+		insert into users (id, email, name, password_hash, installation, created_at)
+		values ($1, $2, $3, $4, $5 or not exists (select 1 from users), $6)`,
+		u.ID, u.Email, u.Name, u.PasswordHash, u.Installation, orNow(u.CreatedAt))
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `insert into memberships (user_id, workspace_id, name, role, created_at) values ($1, $2, $3, $4, $5)`,
+		u.ID, u.WorkspaceID, u.Name, cmp.Or(u.Role, records.RoleAdmin), orNow(u.CreatedAt))
+	return err
+}
+
+// UserByEmail returns who signs in with email, whatever its case, in the workspace that they used last; e-mails are
+// unique across workspaces. Errors: records.ErrNotFound, also for somebody who may not come in to any workspace.
 func (db *DB) UserByEmail(ctx context.Context, email string) (records.User, error) {
-	rows, _ := db.pool.Query(ctx, `select `+userColumns+` from users u where lower(u.email) = lower($1)`, email)
-	u, err := pgx.CollectExactlyOneRow(rows, scanUser)
-	return u, settingsError("read a user", err)
-}
-
-// UserByID returns a user of a workspace. Errors: records.ErrNotFound.
-func (db *DB) UserByID(ctx context.Context, workspaceID, id string) (records.User, error) {
-	rows, _ := db.pool.Query(ctx, `select `+userColumns+` from users u where u.workspace_id = $1 and u.id = $2`, workspaceID, id)
-	u, err := pgx.CollectExactlyOneRow(rows, scanUser)
-	return u, settingsError("read a user", err)
-}
-
-// CreateSession signs a user of a workspace in until expires. hash is the SHA-256 of the session's token. Errors:
-// records.ErrNotFound for a user who is not of that workspace.
-func (db *DB) CreateSession(ctx context.Context, hash []byte, userID, workspaceID string, expires time.Time) error {
-	tag, err := db.pool.Exec(ctx, `
-		insert into sessions (token_hash, user_id, workspace_id, expires_at)
-		select $1, id, workspace_id, $4 from users where id = $2 and workspace_id = $3`, hash, userID, workspaceID, expires)
-	return oneRow("create a session", tag, err)
-}
-
-// SessionUser returns the user of a session that has not expired. Errors: records.ErrNotFound.
-func (db *DB) SessionUser(ctx context.Context, hash []byte) (records.User, error) {
 	rows, _ := db.pool.Query(ctx, `
-		select `+userColumns+` from sessions s join users u on u.id = s.user_id and u.workspace_id = s.workspace_id
-		where s.token_hash = $1 and s.expires_at > now()`, hash)
+		select `+userColumns+` from users u join memberships m on m.user_id = u.id and m.disabled_at is null
+		where lower(u.email) = lower($1) order by m.used_at desc nulls last, m.created_at, m.workspace_id limit 1`, email)
 	u, err := pgx.CollectExactlyOneRow(rows, scanUser)
-	return u, settingsError("read a session", err)
+	return u, settingsError("read a user", err)
 }
 
-// DeleteSession signs out. A session that is not there is no error.
-func (db *DB) DeleteSession(ctx context.Context, hash []byte) error {
-	_, err := db.pool.Exec(ctx, `delete from sessions where token_hash = $1`, hash)
-	return settingsError("delete a session", err)
+// AccountByEmail returns the id and the password's hash of whoever has email, whether they may come in anywhere or not.
+// Errors: records.ErrNotFound.
+func (db *DB) AccountByEmail(ctx context.Context, email string) (id, passwordHash string, err error) {
+	err = db.pool.QueryRow(ctx, `select id, password_hash from users where lower(email) = lower($1)`, email).Scan(&id, &passwordHash)
+	return id, passwordHash, settingsError("read an account", err)
 }
 
-// DeleteExpiredSessions forgets sessions that nobody can use any more, and tells how many.
-func (db *DB) DeleteExpiredSessions(ctx context.Context) (int64, error) {
-	tag, err := db.pool.Exec(ctx, `delete from sessions where expires_at <= now()`)
-	return tag.RowsAffected(), settingsError("delete expired sessions", err)
+// UserByID returns a person of a workspace. Errors: records.ErrNotFound.
+func (db *DB) UserByID(ctx context.Context, workspaceID, id string) (records.User, error) {
+	rows, _ := db.pool.Query(ctx, `
+		select `+userColumns+` from users u join memberships m on m.user_id = u.id where m.workspace_id = $1 and u.id = $2`, workspaceID, id)
+	u, err := pgx.CollectExactlyOneRow(rows, scanUser)
+	return u, settingsError("read a user", err)
+}
+
+// SetPassword gives a person another password, takes back links by which they could choose one, and ends their sessions
+// except keepSession (an id; empty ends them all). Errors: records.ErrNotFound.
+func (db *DB) SetPassword(ctx context.Context, userID, passwordHash, keepSession string) error {
+	err := db.inTx(ctx, func(tx pgx.Tx) error { return setPassword(ctx, tx, userID, passwordHash, keepSession) })
+	return settingsError("set a password", err)
+}
+
+func setPassword(ctx context.Context, tx pgx.Tx, userID, passwordHash, keepSession string) error {
+	tag, err := tx.Exec(ctx, `update users set password_hash = $2, password_changed_at = now() where id = $1`, userID, passwordHash)
+	if err != nil {
+		return err
+	}
+	if tag.RowsAffected() == 0 {
+		return pgx.ErrNoRows
+	}
+	if _, err := tx.Exec(ctx, `delete from password_links where user_id = $1`, userID); err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `delete from sessions where user_id = $1 and id is distinct from nullif($2, '')::uuid`, userID, keepSession)
+	return err
+}
+
+// SetOwnName changes what a person is called, in all their workspaces. Errors: records.ErrNotFound.
+func (db *DB) SetOwnName(ctx context.Context, userID, name string) error {
+	tag, err := db.pool.Exec(ctx, `
+		with everywhere as (update memberships set name = $2 where user_id = $1)
+		update users set name = $2 where id = $1`, userID, name)
+	return oneRow("change a name", tag, err)
+}
+
+// AddPasswordLink makes a link by which a person chooses another password; hash is the SHA-256 of its token. An earlier
+// link of theirs ends. Errors: records.ErrNotFound.
+func (db *DB) AddPasswordLink(ctx context.Context, userID string, hash []byte, expires time.Time) error {
+	err := db.inTx(ctx, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `delete from password_links where user_id = $1 or expires_at <= now()`, userID); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `insert into password_links (token_hash, user_id, expires_at) values ($1, $2, $3)`, hash, userID, expires)
+		return err
+	})
+	return settingsError("make a link for a password", err)
+}
+
+// PasswordLink returns the e-mail of whom a link was made for. Errors: records.ErrNotFound, also for one that has
+// expired or was used.
+func (db *DB) PasswordLink(ctx context.Context, hash []byte) (email string, err error) {
+	err = db.pool.QueryRow(ctx, `
+		select u.email from password_links l join users u on u.id = l.user_id where l.token_hash = $1 and l.expires_at > now()`, hash).Scan(&email)
+	return email, settingsError("read a link for a password", err)
+}
+
+// TakePasswordLink sets the password of whom a link was made for, once, and ends all their sessions. Errors:
+// records.ErrNotFound.
+func (db *DB) TakePasswordLink(ctx context.Context, hash []byte, passwordHash string) error {
+	err := db.inTx(ctx, func(tx pgx.Tx) error {
+		var userID string
+		err := tx.QueryRow(ctx, `delete from password_links where token_hash = $1 and expires_at > now() returning user_id`, hash).Scan(&userID)
+		if err != nil {
+			return err
+		}
+		return setPassword(ctx, tx, userID, passwordHash, "")
+	})
+	return settingsError("take a link for a password", err)
+}
+
+// SetInstallation says whether a person operates the installation. Errors: records.ErrNotFound.
+func (db *DB) SetInstallation(ctx context.Context, userID string, on bool) error {
+	tag, err := db.pool.Exec(ctx, `update users set installation = $2 where id = $1`, userID, on)
+	return oneRow("change an operator", tag, err)
 }

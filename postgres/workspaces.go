@@ -83,13 +83,16 @@ func (db *DB) EnsureBootstrap(ctx context.Context, in BootstrapInput) (Bootstrap
 			return err
 		}
 		if in.Email != "" {
-			tag, err := tx.Exec(ctx, `
-				insert into users (id, workspace_id, email, password_hash, role) values ($1, $2, $3, $4, 'admin')
-				on conflict (lower(email)) do nothing`, newID(), out.WorkspaceID, in.Email, in.PasswordHash)
-			if err != nil {
+			var had bool
+			if err := tx.QueryRow(ctx, `select exists (select 1 from users where lower(email) = lower($1))`, in.Email).Scan(&had); err != nil {
 				return err
 			}
-			out.NewUser = tag.RowsAffected() == 1
+			if out.NewUser = !had; out.NewUser {
+				u := records.User{ID: newID(), WorkspaceID: out.WorkspaceID, Email: in.Email, PasswordHash: in.PasswordHash}
+				if err := createUser(ctx, tx, u); err != nil {
+					return err
+				}
+			}
 		}
 		if len(in.TokenHash) > 0 {
 			tag, err := tx.Exec(ctx, `

@@ -18,6 +18,8 @@ type GrantRequest struct {
 	ConnectionID string
 	// UserID is who has begun; empty where an API token has.
 	UserID string
+	// SessionID is the session in which they did.
+	SessionID string
 	// Verifier is the secret of PKCE. It is stored sealed.
 	Verifier  string
 	ExpiresAt time.Time

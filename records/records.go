@@ -14,6 +14,9 @@ import (
 // ErrNotFound is returned by a store for a row that does not exist in the workspace asked for.
 var ErrNotFound = errors.New("not found")
 
+// ErrLastAdmin is returned by a store for a change that would leave a workspace without an admin.
+var ErrLastAdmin = errors.New("the last admin")
+
 // ErrConflict is returned by a store for a row that exists already.
 var ErrConflict = errors.New("already exists")
 
@@ -27,7 +30,7 @@ type Workspace struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
-// User may sign in to the UI of one workspace.
+// User is a person in one workspace: they may belong to several, with another name and role in each.
 type User struct {
 	ID           string    `json:"id"`
 	WorkspaceID  string    `json:"workspace_id"`
@@ -36,6 +39,10 @@ type User struct {
 	PasswordHash string    `json:"-"`
 	Role         string    `json:"role"`
 	CreatedAt    time.Time `json:"created_at"`
+	// DisabledAt is since when they may not come in to this workspace; zero while they may.
+	DisabledAt time.Time `json:"disabled_at,omitzero"`
+	// Installation says that they operate the installation and may add workspaces.
+	Installation bool `json:"installation,omitempty"`
 }
 
 // Source is one configured phone system of a customer.

@@ -26,6 +26,8 @@ Commands:
   migrate   bring the database's schema up to date
   send-test send test calls to a running callsync and tell what it understood; --help tells how
   mappings lint  tell what is wrong with mapping documents before they are in force; --help tells how
+  user      list and add people, reset passwords; alone it tells how
+  workspace list and add workspaces
   keygen    print a value for CALLSYNC_SECRET_KEYS
   version   print the version
 
@@ -52,6 +54,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	if len(args) > 1 && args[0] == "mappings" && args[1] == "lint" {
 		return runLint(ctx, args[2:], os.Stdin, out)
+	}
+	if len(args) > 0 && (args[0] == "user" || args[0] == "workspace") {
+		return runAccess(ctx, args, os.Stdin, out)
 	}
 	if len(args) != 1 {
 		fmt.Fprint(out, usage)

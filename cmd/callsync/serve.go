@@ -74,7 +74,7 @@ func serve(ctx context.Context) error {
 		Store: watched{p.db, dir}, Providers: providers(), Connectors: crms(), Replayer: actions{relay}, Resyncer: held{relay, p.db},
 		Hooks:     receiver.Tests(),
 		Transport: p.transport(crms(), budgets), Grants: granted, Schemas: schemas,
-		CheckHost: p.checkHost(), PublicURL: p.cfg.HTTP.PublicURL,
+		CheckHost: p.checkHost(), PublicURL: p.cfg.HTTP.PublicURL, TrustedProxies: p.cfg.HTTP.TrustedProxies,
 		Version: telemetry.Build().Version, Log: p.log,
 		Previewer: p.previews(),
 	})

@@ -53,11 +53,12 @@ type Temporal struct {
 
 // HTTP says where the product is reached.
 type HTTP struct {
-	Addr              string `envconfig:"CALLSYNC_HTTP_ADDR" default:":8080" needed:"serve" desc:"Address on which webhooks, API and UI are served"`
-	MetricsAddr       string `envconfig:"CALLSYNC_METRICS_ADDR" desc:"Address for /metrics, /healthz and /readyz alone; empty: they are served on CALLSYNC_HTTP_ADDR. A worker without it serves none."`
-	PublicURL         string `envconfig:"CALLSYNC_PUBLIC_URL" needed:"serve worker" desc:"Address under which phone systems and people reach callsync from outside, such as https://callsync.example.com. Hook URLs and the links written into CRMs are made of it."`
-	AllowPrivateHosts bool   `envconfig:"CALLSYNC_ALLOW_PRIVATE_HOSTS" default:"false" desc:"Let connections and recordings use hosts with private, loopback or link-local addresses. Leave it off where admins are not to reach your internal network."`
-	MaxBodyBytes      int64  `envconfig:"CALLSYNC_MAX_BODY_BYTES" default:"4194304" min:"16384" max:"67108864" desc:"Largest webhook accepted, in bytes; a larger one is answered 413"`
+	Addr              string   `envconfig:"CALLSYNC_HTTP_ADDR" default:":8080" needed:"serve" desc:"Address on which webhooks, API and UI are served"`
+	MetricsAddr       string   `envconfig:"CALLSYNC_METRICS_ADDR" desc:"Address for /metrics, /healthz and /readyz alone; empty: they are served on CALLSYNC_HTTP_ADDR. A worker without it serves none."`
+	PublicURL         string   `envconfig:"CALLSYNC_PUBLIC_URL" needed:"serve worker" desc:"Address under which phone systems and people reach callsync from outside, such as https://callsync.example.com. Hook URLs and the links written into CRMs are made of it."`
+	AllowPrivateHosts bool     `envconfig:"CALLSYNC_ALLOW_PRIVATE_HOSTS" default:"false" desc:"Let connections and recordings use hosts with private, loopback or link-local addresses. Leave it off where admins are not to reach your internal network."`
+	TrustedProxies    Networks `envconfig:"CALLSYNC_TRUSTED_PROXIES" default:"127.0.0.0/8,::1/128" desc:"Addresses or networks of the proxies before callsync, separated by commas. The limit of sign-ins counts by the address that they give in X-Forwarded-For; without it all visitors look like one."`
+	MaxBodyBytes      int64    `envconfig:"CALLSYNC_MAX_BODY_BYTES" default:"4194304" min:"16384" max:"67108864" desc:"Largest webhook accepted, in bytes; a larger one is answered 413"`
 }
 
 // Secrets are what protects the rest, and what exists after the first start.
@@ -65,7 +66,7 @@ type Secrets struct {
 	Keys          Secret `envconfig:"CALLSYNC_SECRET_KEYS" needed:"serve worker" desc:"Keys that seal stored secrets, as id:base64 (32 bytes each), separated by commas. The first one seals, all of them open: to rotate, put a new one in front and keep the old one."`
 	AdminToken    Secret `envconfig:"CALLSYNC_ADMIN_TOKEN" desc:"API token of the bootstrap admin; empty: one is made at the first start and printed once. A new value is added to the old ones."`
 	AdminEmail    string `envconfig:"CALLSYNC_ADMIN_EMAIL" desc:"E-mail of a UI user who is made at the start, if there is none with it yet"`
-	AdminPassword Secret `envconfig:"CALLSYNC_ADMIN_PASSWORD" desc:"Password of that user, at least 8 characters; that of an existing user is not changed"`
+	AdminPassword Secret `envconfig:"CALLSYNC_ADMIN_PASSWORD" desc:"Password of that user, at least 8 characters, better 12; that of an existing user is not changed"`
 }
 
 // Intake bounds what serve does with webhooks.

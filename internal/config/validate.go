@@ -145,6 +145,9 @@ func (c Config) Warnings() []string {
 	if t := c.Secrets.AdminToken; t != "" && len(t) < strongAdminToken {
 		out = append(out, fmt.Sprintf("CALLSYNC_ADMIN_TOKEN is short: give at least %d random characters", strongAdminToken))
 	}
+	if p := c.Secrets.AdminPassword.Reveal(); p != "" && secretbox.RefusePassword(p, c.Secrets.AdminEmail) != "" {
+		out = append(out, fmt.Sprintf("CALLSYNC_ADMIN_PASSWORD is easily guessed: give at least %d characters, and none of the passwords that are tried first", secretbox.ChosenPassword))
+	}
 	if u, err := url.Parse(c.HTTP.PublicURL); err == nil && u.Scheme == "http" && !loopback(u.Hostname()) {
 		out = append(out, "CALLSYNC_PUBLIC_URL is not https: tokens in hook URLs cross the network in the clear")
 	}
@@ -250,6 +253,8 @@ func expected(t reflect.Type) string {
 		return "a duration such as 90s or 20m"
 	case t == reflect.TypeFor[slog.Level]():
 		return "DEBUG, INFO, WARN or ERROR"
+	case t == reflect.TypeFor[Networks]():
+		return "addresses or networks such as 10.0.0.1 or 10.0.0.0/8, separated by commas"
 	case t.Kind() == reflect.Bool:
 		return "true or false"
 	default:

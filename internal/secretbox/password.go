@@ -26,7 +26,7 @@ const (
 	maxArgonTime   = 16
 )
 
-// Bounds of a password, in bytes.
+// Bounds of a password, in bytes. People who choose one are held to more (RefusePassword).
 const (
 	MinPassword = 8
 	MaxPassword = 1024
