@@ -2,6 +2,7 @@ package connectortest
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -72,6 +73,7 @@ func testRecords(t *testing.T, target Target) {
 				require.NoError(t, err)
 				require.Equal(t, 1, hooks.Count("r-called"))
 			}
+			rereads(t, target, session, object, make, out.RemoteID)
 			updates(t, target, write, hooks, make, out.RemoteID)
 			tiesLater(t, target, session, crm, object)
 			finds(t, target, session, object, out.RemoteID)
@@ -86,6 +88,27 @@ func testRecords(t *testing.T, target Target) {
 			}
 		})
 	}
+}
+
+// rereads reads a record back: what was written is there, as far as anybody can tell.
+func rereads(t *testing.T, target Target, session connectors.Session, object string, make makeRecord, id string) {
+	reader, ok := session.(connectors.RecordReader)
+	if !ok {
+		return
+	}
+	w := make("r-1", "", "one <b>&amp; 漢字 🎧", nil)
+	got, err := reader.ReadRecord(t.Context(), object, id, slices.Collect(maps.Keys(w.Fields)))
+	if err != nil && connectors.IsClass(err, connectors.Unsupported) {
+		return
+	}
+	require.NoError(t, err)
+	for f, v := range w.Fields {
+		require.True(t, connectors.SameField(session, object, f, v, got[f]), "%s: %v was written and %v read", f, v, got[f])
+	}
+	_, err = reader.ReadRecord(t.Context(), object, "999999999", nil)
+	require.Equal(t, connectors.NotFound, classOf(t, target, err).Class)
+	_, err = reader.ReadRecord(t.Context(), "planet", id, nil)
+	require.Equal(t, connectors.Unsupported, classOf(t, target, err).Class)
 }
 
 // tiesLater ties a record that was made without a contact to one.

@@ -140,7 +140,12 @@ func (s *session) FindCall(ctx context.Context, key string) (string, bool, error
 
 // ReadCall implements connectors.CallReader.
 func (s *session) ReadCall(ctx context.Context, id string, fields []string) (map[string]any, error) {
-	r, err := s.get(ctx, "Call", id)
+	return s.readFields(ctx, "Call", id, fields)
+}
+
+// readFields reads fields of a record as it is now.
+func (s *session) readFields(ctx context.Context, entity, id string, fields []string) (map[string]any, error) {
+	r, err := s.get(ctx, entity, id)
 	if err != nil {
 		return nil, err
 	}

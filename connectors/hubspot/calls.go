@@ -157,12 +157,17 @@ func (s *session) FindCall(ctx context.Context, key string) (string, bool, error
 
 // ReadCall implements connectors.CallReader. The values are HubSpot's texts; connectors.SameValue compares them.
 func (s *session) ReadCall(ctx context.Context, id string, fields []string) (map[string]any, error) {
+	return s.readFields(ctx, calls, id, fields)
+}
+
+// readFields reads properties of a record as it is now.
+func (s *session) readFields(ctx context.Context, object, id string, fields []string) (map[string]any, error) {
 	q := url.Values{}
 	if len(fields) > 0 {
 		q.Set("properties", strings.Join(fields, ","))
 	}
 	var r record
-	if err := s.do(ctx, get("read of calls", s.api.object(calls, id), q), &r); err != nil {
+	if err := s.do(ctx, get("read of "+object, s.api.object(object, id), q), &r); err != nil {
 		return nil, err
 	}
 	out := make(map[string]any, len(fields))

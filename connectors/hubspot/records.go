@@ -107,3 +107,12 @@ func (s *session) FindRecord(ctx context.Context, object, key string) (string, b
 	}
 	return r.ID, ok, err
 }
+
+// ReadRecord implements connectors.RecordReader.
+func (s *session) ReadRecord(ctx context.Context, object, id string, fields []string) (map[string]any, error) {
+	name := objects[object]
+	if !slices.Contains([]string{tasks, notes, tickets, communications}, name) {
+		return nil, &connectors.Error{Class: connectors.Unsupported, NotSent: true, Public: "callsync reads no records of this kind in HubSpot."}
+	}
+	return s.readFields(ctx, name, id, fields)
+}

@@ -153,3 +153,12 @@ func (s *session) collection(ctx context.Context, object string, records []value
 	}
 	return out, q, err
 }
+
+// ReadRecord implements connectors.RecordReader.
+func (s *session) ReadRecord(ctx context.Context, object, id string, fields []string) (map[string]any, error) {
+	name := objects[object]
+	if name != objTask && name != objCase {
+		return nil, &connectors.Error{Class: connectors.Unsupported, NotSent: true, Public: "callsync reads no records of this kind in Salesforce."}
+	}
+	return s.readFields(ctx, name, id, fields)
+}

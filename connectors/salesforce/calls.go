@@ -136,17 +136,22 @@ func (s *session) FindCall(ctx context.Context, key string) (string, bool, error
 
 // ReadCall implements connectors.CallReader.
 func (s *session) ReadCall(ctx context.Context, id string, fields []string) (map[string]any, error) {
+	return s.readFields(ctx, objTask, id, fields)
+}
+
+// readFields reads fields of a record as it is now.
+func (s *session) readFields(ctx context.Context, object, id string, fields []string) (map[string]any, error) {
 	var names []string
 	for _, f := range fields {
 		if identifier.MatchString(f) && f != "Id" {
 			names = append(names, f)
 		}
 	}
-	r, err := s.byID(ctx, objTask, id, names...)
+	r, err := s.byID(ctx, object, id, names...)
 	if refusal, ok := errors.AsType[*refused](err); ok && refusal.code == codeField && slices.Contains(ownOptional, refusal.err.Field) {
 		// The org lacks one of our own fields, in which nobody can have written.
 		names = slices.DeleteFunc(names, func(n string) bool { return slices.Contains(ownOptional, n) })
-		r, err = s.byID(ctx, objTask, id, names...)
+		r, err = s.byID(ctx, object, id, names...)
 	}
 	if err != nil {
 		return nil, err

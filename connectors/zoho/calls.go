@@ -285,6 +285,11 @@ const maxFields = 50
 
 // ReadCall implements connectors.CallReader.
 func (s *session) ReadCall(ctx context.Context, id string, fields []string) (map[string]any, error) {
+	return s.readFields(ctx, calls, id, fields)
+}
+
+// readFields reads fields of a record as it is now.
+func (s *session) readFields(ctx context.Context, module, id string, fields []string) (map[string]any, error) {
 	out := make(map[string]any, len(fields))
 	names := slices.Clone(fields)
 	if slices.Contains(names, durationField) {
@@ -294,7 +299,7 @@ func (s *session) ReadCall(ctx context.Context, id string, fields []string) (map
 		names = []string{"id"}
 	}
 	for chunk := range slices.Chunk(names, maxFields) {
-		r, err := s.record(ctx, calls, id, url.Values{"fields": {strings.Join(chunk, ",")}})
+		r, err := s.record(ctx, module, id, url.Values{"fields": {strings.Join(chunk, ",")}})
 		if err != nil {
 			return nil, err
 		}

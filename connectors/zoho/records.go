@@ -102,3 +102,12 @@ func (s *session) WriteTranscription(ctx context.Context, w connectors.Transcrip
 	return s.writeNote(ctx, connectors.RecordWrite{Key: w.Key, RemoteID: w.RemoteID, Fields: map[string]any{"Note_Title": title, "Note_Content": w.Text},
 		Links: []connectors.Ref{{Object: connectors.ObjectCall, ID: w.CallID}}})
 }
+
+// ReadRecord implements connectors.RecordReader, for tasks and cases: those are what follow-ups, messages and forms become.
+func (s *session) ReadRecord(ctx context.Context, object, id string, fields []string) (map[string]any, error) {
+	module := modules[object]
+	if module != tasks && module != cases {
+		return nil, &connectors.Error{Class: connectors.Unsupported, NotSent: true, Public: "callsync reads no records of this kind in Zoho CRM."}
+	}
+	return s.readFields(ctx, module, id, fields)
+}

@@ -81,6 +81,7 @@ var (
 	_ connectors.MessageLogger       = (*session)(nil)
 	_ connectors.FormWriter          = (*session)(nil)
 	_ connectors.RecordFinder        = (*session)(nil)
+	_ connectors.RecordReader        = (*session)(nil)
 	_ connectors.RecordLinker        = (*session)(nil)
 	_ connectors.BatchWriter         = (*session)(nil)
 )
