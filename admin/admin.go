@@ -52,6 +52,8 @@ type Deps struct {
 	Live LiveOptions
 	// Previewer, if set, makes previews of mappings.
 	Previewer Previewer
+	// Alerter, if set, tests the channels of alerts.
+	Alerter Alerter
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Log is for operators; nil means slog.Default().

@@ -67,6 +67,7 @@ func (h *Handler) registerAPI(mux *http.ServeMux) {
 	h.registerUsers()
 	h.registerMappingVersions(mux)
 	h.registerPreviews()
+	h.registerAlerts()
 	mux.Handle(apiPrefix+"/", h.apiAccess(inner))
 }
 

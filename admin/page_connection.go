@@ -76,6 +76,11 @@ func (h *Handler) connectionPageOf(ctx context.Context, p principal, c records.C
 	if v.connectionCard, err = h.connectionCard(ctx, p, c, state); err != nil {
 		return v, err
 	}
+	open, err := h.openAlerts(ctx, p, "")
+	if err != nil {
+		return v, err
+	}
+	v.Alerts = alertsAbout(open, c.ID)
 	for _, check := range v.Report.Checks {
 		if check.OK {
 			v.Passed++

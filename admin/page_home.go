@@ -33,6 +33,8 @@ type homeView struct {
 	Sources []sourceHealth
 	CRMs    []crmHealth
 	Holds   []holdCard
+	// Alerts are what is wrong.
+	Alerts homeAlertsView
 	// More are the holds that are not shown.
 	More int
 	// Steps are the way to the first call, until there was one.
@@ -84,6 +86,9 @@ func (h *Handler) homePage(w http.ResponseWriter, r *http.Request, p principal) 
 	}
 	k, err := h.kept(r.Context(), p.WorkspaceID)
 	if err != nil {
+		return err
+	}
+	if v.Alerts, err = h.homeAlerts(r.Context(), p, "/"); err != nil {
 		return err
 	}
 	to := h.Now().UTC()

@@ -36,6 +36,7 @@ type connectionCard struct {
 	Report      connectors.Report
 	Tested      bool
 	OK          bool
+	Alerts      []alertLine
 	Idempotency string
 	Setup, Docs string
 	Mappings    []mappingLink
@@ -82,12 +83,17 @@ func (h *Handler) connectionsPage(w http.ResponseWriter, r *http.Request, p prin
 	if err != nil {
 		return err
 	}
+	open, err := h.openAlerts(r.Context(), p, "")
+	if err != nil {
+		return err
+	}
 	var v connectionsView
 	for _, c := range all {
 		row := connectionPage{}
 		if row.connectionCard, err = h.connectionCard(r.Context(), p, c, state); err != nil {
 			return err
 		}
+		row.Alerts = alertsAbout(open, c.ID)
 		for _, check := range row.Report.Checks {
 			if !check.OK {
 				row.Failing++

@@ -35,6 +35,7 @@ type sourceView struct {
 	ByHand  SampleView
 	Tests   testsView
 	Drift   driftView
+	Alerts  []alertLine
 	// Troubled are the requests that came to nothing.
 	Troubled []troubledRow
 	// Awaits shows how the first request is waited for; First is the newest that came.
@@ -151,6 +152,11 @@ func (h *Handler) sourceView(ctx context.Context, p principal, s records.Source,
 			v.Stories = append(v.Stories, storyButton{story, storyLabels[story]})
 		}
 	}
+	alerts, err := h.openAlerts(ctx, p, "")
+	if err != nil {
+		return v, err
+	}
+	v.Alerts = alertsAbout(alerts, s.ID)
 	if v.Drift, err = h.driftView(ctx, p, s); err != nil {
 		return v, err
 	}

@@ -98,6 +98,17 @@ func (h *Handler) registerPages(mux *http.ServeMux) {
 	page("POST /reviews/{id}/reopen", operator, h.reviewReopenForm)
 	page("POST /match-choices/{id}/forget", operator, h.choiceForgetForm)
 	page("GET /settings", viewer, h.settingsStart)
+	page("GET /alerts", viewer, h.alertsPage)
+	page("POST /alerts/{id}/mute", operator, h.alertMuteForm)
+	page("GET /settings/alerts", viewer, h.alertSettingsPage)
+	page("POST /settings/alerts", admin, h.alertSettingsForm)
+	page("GET /settings/alerts/channels/new", admin, h.channelNewPage)
+	page("POST /settings/alerts/channels", admin, h.channelCreateForm)
+	page("GET /settings/alerts/channels/{id}", admin, h.channelEditPage)
+	page("POST /settings/alerts/channels/{id}", admin, h.channelEditForm)
+	page("POST /settings/alerts/channels/{id}/test", admin, h.channelTestForm)
+	page("GET /settings/alerts/channels/{id}/delete", admin, h.channelDeletePage)
+	page("POST /settings/alerts/channels/{id}/delete", admin, h.channelDeleteForm)
 	page("GET /settings/users", admin, h.usersPage)
 	page("POST /settings/users", admin, h.userInviteForm)
 	page("GET /settings/users/{id}", admin, h.userPage)
@@ -221,6 +232,11 @@ var flashes = map[string]string{
 	"paused":        "Paused. Calls are kept until you resume.",
 	"resumed":       "Resumed. What was kept is delivered now.",
 	"actions":       "Saved. The actions count for calls that begin from now on.",
+	"muted":         "Muted. Nobody is told of it until then; it stays on this page.",
+	"unmuted":       "It is told again.",
+	"thresholds":    "Saved. They count from the next minute on.",
+	"channel":       "Saved. Send a test, to see that it arrives.",
+	"unchannelled":  "The channel is removed. Nothing is sent there any more.",
 	"closed":        "Closed. The task is completed in the CRM.",
 	"person":        "Saved. It counts from their next request on.",
 	"disabled":      "They are signed out, and cannot come in to this workspace until you let them.",

@@ -41,7 +41,9 @@ func TestNoRouteCrossesWorkspaces(t *testing.T) {
 	f.must(200, "POST", "/reviews/"+first("/reviews?state=open")+"/resolve", `{"contact_id": "none"}`)
 	require.NoError(t, f.db.Sight(t.Context(), records.Sighting{WorkspaceID: f.ws, SourceID: source, Lines: []string{"+14155550999"}, Agents: []records.SeenAgent{{Key: "private@example.com"}}}))
 	_, followUp := f.followUp(source, connection, "+14155550777")
+	channel := f.must(201, "POST", "/alert-channels", `{"kind": "email", "name": "Ops", "config": {"to": "private@example.com"}}`).JSON["id"].(string)
 	ids := map[string]string{
+		"/alerts/": f.alert(f.ws, records.AlertSilent, "source", source, "private words", "critical", "open", time.Hour), "/alert-channels/": channel,
 		"/follow-ups/": followUp,
 		"/reviews/":    review, "/match-choices/": first("/match-choices"),
 		"/sources/": source, "/connections/": connection, "/calls/": callID, "/receipts/": first("/receipts"), "/holds/": first("/holds"),
@@ -77,6 +79,8 @@ func TestNoRouteCrossesWorkspaces(t *testing.T) {
 		"PATCH /users/{id}":                              `{"name": "stolen", "role": "viewer"}`,
 	}
 
+	bodies["POST /alerts/{id}/mute"] = `{"hours": 1}`
+	bodies["PATCH /alert-channels/{id}"] = `{"name": "stolen"}`
 	bodies["POST /calls/{id}/take-ours"] = `{"connection_id": "` + connection + `"}`
 	bodies["POST /connections/{id}/mappings/{object}/preview"] = `{"last": 1}`
 
@@ -166,7 +170,7 @@ func TestNoRouteCrossesWorkspaces(t *testing.T) {
 func (f *fixture) everything(ids map[string]string) string {
 	f.t.Helper()
 	var b strings.Builder
-	for _, path := range []string{"/sources", "/connections", "/own-numbers", "/users", "/invitations", "/workspaces", "/holds", "/messages", "/forms", "/calls", "/reviews", "/match-choices", "/own-numbers/learned",
+	for _, path := range []string{"/sources", "/connections", "/own-numbers", "/users", "/invitations", "/workspaces", "/holds", "/messages", "/forms", "/calls", "/reviews", "/match-choices", "/alerts", "/alert-channels", "/alert-settings", "/own-numbers/learned",
 		"/connections/" + ids["/connections/"] + "/owners", "/connections/" + ids["/connections/"] + "/dispositions", "/connections/" + ids["/connections/"] + "/rules", "/sources/" + ids["/sources/"] + "/rules", "/connections/" + ids["/connections/"] + "/mappings/call/versions"} {
 		b.WriteString(f.must(200, "GET", path, "").Raw)
 	}

@@ -32,6 +32,7 @@ type Store interface {
 	TroubleStore
 	LiveStore
 	ClockStore
+	AlertStore
 }
 
 // Accounts knows who may come in.

@@ -41,6 +41,11 @@ var unscopedByDesign = map[string]string{
 	"sessions.go:DeleteExpiredSessions": "maintenance: time decides, not a request",
 	"workspaces.go:EnsureBootstrap":     "the start of a process: looks whether there is any bootstrap token",
 
+	"alert_facts.go:CountArrivals": "arrivals of all workspaces are counted in one go; each row takes its workspace from its receipts",
+	"alert_facts.go:CountAlerts":   "figures of all workspaces",
+	"alert_facts.go:DropOldAlerts": "maintenance: time decides, not a request",
+	"alerts.go:ClaimMessages":      "messages are claimed across workspaces; each goes to a channel of its own",
+
 	// The pipeline works for all workspaces at once. Its ids come from rows it has claimed or locked itself, never from a
 	// request, and every row it makes takes its workspace from the row it came from.
 	"apply.go":                   "the relay applies what it has claimed from the inbox",

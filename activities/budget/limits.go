@@ -98,3 +98,33 @@ func (l limits) day(now time.Time) (string, time.Time) {
 	t := now.In(l.zone)
 	return t.Format(time.DateOnly), time.Date(t.Year(), t.Month(), t.Day()+1, 0, 0, 0, 0, l.zone)
 }
+
+// Daily is what is used of a daily budget.
+type Daily struct {
+	// Class names the requests it counts; empty for all.
+	Class  string
+	Used   int64
+	Budget int64
+	// Ends is when it is filled again.
+	Ends time.Time
+}
+
+// DailyUse says of a connection's daily budgets what is used of the day at now, by what the store has counted.
+func DailyUse(info connectors.Info, conn records.Connection, counted []records.LimitUse, now time.Time) []Daily {
+	l := limitsOf(info, conn)
+	day, ends := l.day(now)
+	var out []Daily
+	for _, b := range l.buckets {
+		if b.daily == 0 {
+			continue
+		}
+		d := Daily{Class: b.class, Budget: int64(b.daily), Ends: ends}
+		for _, u := range counted {
+			if u.Class == b.key() && u.Day == day {
+				d.Used = u.Used
+			}
+		}
+		out = append(out, d)
+	}
+	return out
+}

@@ -70,13 +70,14 @@ func serve(ctx context.Context) error {
 	schemas.Observe = schemaWatch.Observe
 
 	receiver := ingest.NewReceiver(dir, batcher, ingest.ReceiverOptions{MaxBody: p.cfg.HTTP.MaxBodyBytes}, in, p.log)
+	watch, sender := p.alerting()
 	pages, err := admin.New(admin.Deps{
 		Store: watched{p.db, dir}, Providers: providers(), Connectors: crms(), Replayer: actions{relay}, Resyncer: held{relay, p.db},
 		Hooks:     receiver.Tests(),
 		Transport: p.transport(crms(), budgets), Grants: granted, Schemas: schemas,
 		CheckHost: p.checkHost(), PublicURL: p.cfg.HTTP.PublicURL, TrustedProxies: p.cfg.HTTP.TrustedProxies,
 		Version: telemetry.Build().Version, Log: p.log,
-		Previewer: p.previews(),
+		Previewer: p.previews(), Alerter: sender,
 	})
 	if err != nil {
 		return err
@@ -134,6 +135,8 @@ func serve(ctx context.Context) error {
 	wg.Go(func() { p.expireSessions(background) })
 	wg.Go(func() { pages.KeepOwners(background) })
 	wg.Go(func() { ingest.WatchClocks(background, p.db, providers(), p.log) })
+	wg.Go(func() { watch.Run(background) })
+	wg.Go(func() { sender.Run(background) })
 	if spool != nil {
 		wg.Go(func() { spool.Drain(background, p.db, relay.Wake) })
 	}

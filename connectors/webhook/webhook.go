@@ -79,7 +79,7 @@ func (connector) Open(set connectors.Settings) (connectors.Session, error) {
 		return nil, &connectors.Error{Class: connectors.Invalid, Field: "base_url", Err: err,
 			Public: "The address of the webhook cannot be used: " + err.Error() + "."}
 	}
-	keys, err := parseKeys(set.Secrets["signing_secret"])
+	keys, err := httpx.ParseSigningKeys(set.Secrets["signing_secret"])
 	if err != nil {
 		return nil, &connectors.Error{Class: connectors.Invalid, Field: "signing_secret", Err: err,
 			Public: "The signing secret cannot be used: " + err.Error() + "."}
@@ -167,7 +167,7 @@ func (s *session) send(ctx context.Context, id, kind string, data json.RawMessag
 		SetHeader("Content-Type", "application/json").
 		SetHeader("webhook-id", id).
 		SetHeader("webhook-timestamp", strconv.FormatInt(now.Unix(), 10)).
-		SetHeader("webhook-signature", sign(s.keys, id, now, body)).
+		SetHeader("webhook-signature", httpx.SignWebhook(s.keys, id, now, body)).
 		SetBody(body).Post(s.url)
 	if err != nil {
 		return connectors.NoAnswer(receiver, "webhook", false, err)

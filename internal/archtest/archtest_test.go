@@ -44,6 +44,7 @@ var rules = []rule{
 	{of: "connectors/*", may: []string{"connectors", "call", "records", "internal/httpx", "internal/crmfake"}, leaf: true},
 	{of: "activities", may: []string{"activities/budget", "activities/grants", "call", "connectors", "mappings", "records", "telephony"}},
 	{of: "activities/*", may: []string{"connectors", "records", "internal/httpx"}},
+	{of: "alerts", may: []string{"mappings", "records", "telephony", "internal/httpx", "internal/mailer"}},
 	{of: "workflows", may: []string{"activities", "records"}},
 	{of: "ingest", may: []string{"call", "telephony", "workflows", "records", "internal/httpx"}},
 	{of: "recordings", may: []string{"call", "telephony", "records", "internal/httpx", "internal/blobstore", "internal/secretbox"}},

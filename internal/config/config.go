@@ -30,6 +30,7 @@ type Config struct {
 	Intake   Intake        `desc:"Intake of webhooks"`
 	Delivery DeliveryLimit `desc:"Delivery to CRMs"`
 	Archive  Archive       `desc:"Recording archive"`
+	Alerts   Alerts        `desc:"Alerts"`
 	Process  Process       `desc:"Process"`
 }
 
@@ -94,6 +95,13 @@ type Archive struct {
 	URL         SecretURL `envconfig:"CALLSYNC_BLOB_URL" default:"file:///var/lib/callsync/recordings" desc:"Recording archive: a folder that serve and worker share, as file:///folder, or a bucket of an S3-compatible service, as s3://KEY:SECRET@host/bucket/prefix?region=eu-central-1. Nothing is written there until a source archives its recordings or a connection uploads them."`
 	MaxBytes    int64     `envconfig:"CALLSYNC_RECORDING_MAX_BYTES" default:"2147483648" min:"1048576" max:"1099511627776" desc:"Largest recording that is copied, in bytes"`
 	Concurrency int       `envconfig:"CALLSYNC_RECORDING_CONCURRENCY" default:"4" min:"1" max:"64" desc:"Recordings that a worker copies side by side; each takes up to 8 MB of memory"`
+}
+
+// Alerts says by what alerts leave.
+type Alerts struct {
+	SMTPURL    SecretURL `envconfig:"CALLSYNC_SMTP_URL" desc:"Mail server for alerts: smtp://user:password@host:587, which demands STARTTLS, or smtps://user:password@host:465. smtp://host:25?starttls=off, without a user, sends in the clear: only inside your own network. Empty: no e-mails."`
+	SMTPFrom   string    `envconfig:"CALLSYNC_SMTP_FROM" desc:"Sender of those e-mails, such as callsync <alerts@example.com>"`
+	SlackHosts string    `envconfig:"CALLSYNC_SLACK_HOSTS" default:"hooks.slack.com" desc:"Hosts of incoming webhooks of Slack, separated by commas. Alerts for Slack go nowhere else."`
 }
 
 // Process bounds every process.

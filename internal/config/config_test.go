@@ -107,6 +107,9 @@ func TestLoadReportsEverything(t *testing.T) {
 		"CALLSYNC_SWEEP_GRACE":            "0s",
 		"TEMPORAL_TLS_CLIENT_KEY_PATH":    "/nowhere",
 		"WORKER_DEPLOYMENT":               "a.b",
+		"CALLSYNC_SMTP_URL":               "smtp://u:" + secret + "@mail.example.com?starttls=off",
+		"CALLSYNC_SMTP_FROM":              "alerts@example.com",
+		"CALLSYNC_SLACK_HOSTS":            "https://" + secret,
 		"CALLSYNC_ALLOW_PRIVATE_HOSTS":    secret,
 		"CALLSYNC_LOG_LEVEL":              "loud",
 		"CALLSYNC_RECEIPT_RETENTION_DAYS": "-1",
@@ -126,7 +129,7 @@ func TestLoadReportsEverything(t *testing.T) {
 		"CALLSYNC_ALLOW_PRIVATE_HOSTS", "CALLSYNC_MAX_BODY_BYTES",
 		"CALLSYNC_SECRET_KEYS", "CALLSYNC_ADMIN_TOKEN", "CALLSYNC_ADMIN_EMAIL", "CALLSYNC_ADMIN_PASSWORD",
 		"CALLSYNC_RECEIPT_RETENTION_DAYS", "CALLSYNC_RELAY_WORKERS", "CALLSYNC_SWEEP_INTERVAL", "CALLSYNC_SWEEP_GRACE",
-		"WORKER_DEPLOYMENT", "CALLSYNC_LOG_LEVEL",
+		"WORKER_DEPLOYMENT", "CALLSYNC_SMTP_URL", "CALLSYNC_SLACK_HOSTS", "CALLSYNC_LOG_LEVEL",
 	}, names)
 	require.Equal(t, len(names)+1, strings.Count(err.Error(), "\n")+1, "one line each")
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/callsync/callsync/internal/blobstore"
+	"github.com/callsync/callsync/internal/mailer"
 	"github.com/callsync/callsync/internal/secretbox"
 )
 
@@ -110,6 +111,7 @@ func (c Config) problems(roles []Role) Problems {
 			add("CALLSYNC_BLOB_URL", "cannot be used", err.Error())
 		}
 	}
+	out = append(out, c.Alerts.problems()...)
 	// The server separates a deployment's name from its version by these, and keeps the prefix for itself.
 	if d := c.Delivery.Deployment; strings.ContainsAny(d, ".:") || strings.HasPrefix(d, "__") {
 		add("WORKER_DEPLOYMENT", "is not a name of a deployment", "leave out '.' and ':' and a leading '__'")
@@ -136,6 +138,46 @@ func (s Secrets) adminProblems() Problems {
 	return out
 }
 
+func (a Alerts) problems() Problems {
+	var out Problems
+	switch _, err := mailer.Parse(a.SMTPURL.Reveal(), a.SMTPFrom); {
+	case a.SMTPURL == "" && a.SMTPFrom != "":
+		out = append(out, Problem{"CALLSYNC_SMTP_URL", "is not set, but CALLSYNC_SMTP_FROM is", "set both or neither"})
+	case a.SMTPURL == "" || err == nil:
+	case a.SMTPFrom == "":
+		out = append(out, Problem{"CALLSYNC_SMTP_FROM", "is not set, but CALLSYNC_SMTP_URL is", "set both or neither"})
+	case errors.Is(err, mailer.ErrSender):
+		out = append(out, Problem{"CALLSYNC_SMTP_FROM", "cannot be used", "write alerts@example.com or callsync <alerts@example.com>"})
+	default:
+		out = append(out, Problem{"CALLSYNC_SMTP_URL", "cannot be used", err.Error()})
+	}
+	for host := range strings.SplitSeq(a.SlackHosts, ",") {
+		if u, err := url.Parse("https://" + strings.TrimSpace(host)); err != nil || u.Host == "" || u.Host != strings.TrimSpace(host) {
+			out = append(out, Problem{"CALLSYNC_SLACK_HOSTS", "is not a list of hosts", "write hooks.slack.com"})
+			break
+		}
+	}
+	return out
+}
+
+// Mail is the mail server; nil where there is none.
+func (a Alerts) Mail() *mailer.Server {
+	s, err := mailer.Parse(a.SMTPURL.Reveal(), a.SMTPFrom)
+	if err != nil {
+		return nil
+	}
+	return s
+}
+
+// Slack is the hosts of incoming webhooks of Slack.
+func (a Alerts) Slack() []string {
+	var out []string
+	for host := range strings.SplitSeq(a.SlackHosts, ",") {
+		out = append(out, strings.ToLower(strings.TrimSpace(host)))
+	}
+	return out
+}
+
 // Warnings are sentences on what works but should be looked at; they quote no value.
 func (c Config) Warnings() []string {
 	var out []string
@@ -150,6 +192,9 @@ func (c Config) Warnings() []string {
 	}
 	if u, err := url.Parse(c.HTTP.PublicURL); err == nil && u.Scheme == "http" && !loopback(u.Hostname()) {
 		out = append(out, "CALLSYNC_PUBLIC_URL is not https: tokens in hook URLs cross the network in the clear")
+	}
+	if m := c.Alerts.Mail(); m != nil && m.Plain() {
+		out = append(out, "CALLSYNC_SMTP_URL allows e-mails without encryption: names of sources and connections cross the network in the clear")
 	}
 	if c.HTTP.AllowPrivateHosts {
 		out = append(out, "CALLSYNC_ALLOW_PRIVATE_HOSTS is on: admins can make callsync send requests into your network")

@@ -1,4 +1,4 @@
-package webhook
+package httpx
 
 import (
 	"crypto/hmac"
@@ -16,8 +16,9 @@ const (
 	maxKey = 64
 )
 
-// parseKeys reads signing secrets: whsec_ and base64. Several may stand side by side while one is being replaced.
-func parseKeys(s string) ([][]byte, error) {
+// ParseSigningKeys reads signing secrets as the Standard Webhooks specification writes them (https://www.standardwebhooks.com):
+// whsec_ and base64. Several may stand side by side while one is being replaced. Its errors are ends of sentences for people.
+func ParseSigningKeys(s string) ([][]byte, error) {
 	var keys [][]byte
 	for _, word := range strings.Fields(s) {
 		text, ok := strings.CutPrefix(word, "whsec_")
@@ -43,8 +44,9 @@ func parseKeys(s string) ([][]byte, error) {
 	return keys, nil
 }
 
-// sign makes the value of webhook-signature: one v1 signature per key, over id, time and the body's very bytes.
-func sign(keys [][]byte, id string, at time.Time, body []byte) string {
+// SignWebhook makes the value of the header webhook-signature: one v1 signature per key, over id, time and the body's very
+// bytes. The headers webhook-id and webhook-timestamp (seconds) go with it.
+func SignWebhook(keys [][]byte, id string, at time.Time, body []byte) string {
 	head := id + "." + strconv.FormatInt(at.Unix(), 10) + "."
 	out := make([]string, len(keys))
 	for i, key := range keys {
