@@ -25,7 +25,7 @@ demo: ## A fixed script of calls of every phone system into every kind of CRM th
 	@echo "compiling the devstack (the first time this downloads modules and takes a minute or two)"
 	@go run ./cmd/devstack demo
 
-bench: ## Figures (name value unit) next to the floors of the same machine; BENCH=decode: decode and fold alone, per phone system
+bench: ## Figures (name value unit) next to the floors of the same machine; BENCH=decode: decode and fold alone, per phone system; BENCH=lists: lists and searches at a million calls
 ifeq ($(BENCH),decode)
 	@go test -run '^$$' -bench DecodeFold -cpu 1 ./cmd/callsync
 else

@@ -77,6 +77,7 @@ type Handler struct {
 	previews chan struct{}
 	// exports has a place for each export of calls under way.
 	exports chan struct{}
+	usual   usualArrivals
 }
 
 var _ http.Handler = (*Handler)(nil)
@@ -116,7 +117,7 @@ func New(d Deps) (*Handler, error) {
 	mux := http.NewServeMux()
 	h.registerAPI(mux)
 	h.registerPages(mux)
-	h.http = h.secure(mux)
+	h.http = h.secure(compressed(mux))
 	return h, nil
 }
 

@@ -192,6 +192,8 @@ type callDetail struct {
 	recordings []records.Recording
 	lanes      []explained
 	followUps  []records.FollowUpItem
+	// usual is how soon artifacts of the source usually come.
+	usual map[call.Artifact]time.Duration
 }
 
 func (h *Handler) callDetail(ctx context.Context, workspaceID, id string) (callDetail, error) {
@@ -220,6 +222,7 @@ func (h *Handler) callDetail(ctx context.Context, workspaceID, id string) (callD
 	if d.followUps, err = h.Store.FollowUps(ctx, workspaceID, records.FollowUpFilter{CallID: id, Limit: followUpsShown}); err != nil {
 		return d, err
 	}
+	d.usual = h.usual.of(ctx, h, workspaceID, d.Call.SourceID)
 	d.lanes = h.explainAll(d.kept, d.CallRow, d.events, d.deliveries)
 	return d, nil
 }

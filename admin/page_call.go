@@ -75,7 +75,7 @@ type artifactLine struct {
 	Label, State, Tone string
 	Deadline           time.Time
 	Waiting            bool
-	Hint               string
+	Hint, Usual        string
 }
 
 // moment is one entry of the timeline.
@@ -244,6 +244,9 @@ func (h *Handler) artifactLines(d callDetail) []artifactLine {
 			line.Hint = "It did not come in time. If it still comes, the CRMs are updated."
 		case call.Expected:
 			line.Waiting = d.Call.Phase == call.Ended
+			if usual, ok := d.usual[a]; ok {
+				line.Usual = "usually there within " + roughly(usual)
+			}
 		}
 		out = append(out, line)
 	}

@@ -101,6 +101,8 @@ type Queries interface {
 	CountCalls(ctx context.Context, workspaceID string, f records.CallFilter, limit int) (records.CallCount, error)
 	// CallDetail follows a call that was folded into another one.
 	CallDetail(ctx context.Context, workspaceID, id string) (records.CallItem, error)
+	// UsualArrivals tells within what time of their end 9 in 10 of a source's latest calls had their artifacts.
+	UsualArrivals(ctx context.Context, workspaceID, sourceID string) (map[call.Artifact]time.Duration, error)
 	EventsOfCall(ctx context.Context, workspaceID, callID string) ([]call.Event, error)
 	EventsOfReceipt(ctx context.Context, workspaceID, receiptID string) ([]call.Event, error)
 	ReceiptsOfCall(ctx context.Context, workspaceID, callID string) ([]records.ReceiptItem, error)

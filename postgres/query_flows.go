@@ -73,11 +73,13 @@ func (db *DB) flows(ctx context.Context, workspaceID string, from, to time.Time,
 		return err
 	}
 	rows, err = db.pool.Query(ctx, `
-		select s.id, coalesce(q.quarantined, 0), coalesce(q.rejected, 0), r.received_at
+		select s.id, coalesce(q.quarantined, 0), coalesce(q.rejected, 0), coalesce(recent.received_at, old.received_at)
 		from sources s
 		left join (select source_id, count(*) filter (where state = 'quarantined') as quarantined, count(*) filter (where state = 'rejected') as rejected from receipt_results where workspace_id = $1 and state in ('quarantined', 'rejected') and receipt_id >= $2::uuid and receipt_id < $3::uuid group by 1) q on q.source_id = s.id
-		left join lateral (select received_at from receipts where workspace_id = $1 and source_id = s.id order by id desc limit 1) r on true
-		where s.workspace_id = $1 and s.deleted_at is null order by s.id`, workspaceID, firstID(from.Add(-time.Minute)), firstID(to.Add(time.Minute)))
+		left join lateral (select received_at from receipts where workspace_id = $1 and source_id = s.id and id >= $4::uuid order by id desc limit 1) recent on true
+		left join lateral (select received_at from receipts where recent.received_at is null and workspace_id = $1 and source_id = s.id and id < $4::uuid order by id desc limit 1) old on true
+		where s.workspace_id = $1 and s.deleted_at is null order by s.id`, workspaceID, firstID(from.Add(-time.Minute)), firstID(to.Add(time.Minute)),
+		firstID(time.Now().Add(-72*time.Hour))) // the server looks at few partitions where it can
 	if err != nil {
 		return err
 	}

@@ -17,11 +17,11 @@ import (
 // time that a step stays well below a tenth of a second.
 const (
 	// shortWalk is how much of the list is walked before anything else: what many calls have is found there.
-	shortWalk = 1000
+	shortWalk = 8000
 	// maxFound bounds what an index finds and is sorted afterwards; what more calls have is found by walking.
 	maxFound = 2000
 	// longWalk is a step of the walk.
-	longWalk = 40_000
+	longWalk = 20_000
 )
 
 // listQuery is a filter, ready to be asked for.
@@ -29,8 +29,11 @@ type listQuery struct {
 	workspace string
 	// lead are conditions that one index of the list answers in its order; rest are the others.
 	lead, rest []condition
-	// found, if set, is a query for the ids of the calls that pass one of rest.
-	found condition
+	// searches are what somebody typed, as the database searches: meanings of it, the likeliest first. Of them counts the
+	// first that any call of the workspace has.
+	searches []string
+	// impossible tells that no call passes.
+	impossible bool
 }
 
 // laneLetter are the letters of call_list.lanes, by what a lane's state is in lists.
@@ -72,29 +75,47 @@ func (db *DB) SearchCalls(ctx context.Context, workspaceID string, f records.Cal
 }
 
 func (db *DB) searchCalls(ctx context.Context, workspaceID string, f records.CallFilter) (page records.CallPage, err error) {
-	var some bool
-	var q listQuery
-	if q, some, err = db.listQuery(ctx, workspaceID, f); err != nil || !some {
+	q, err := db.listQuery(ctx, workspaceID, f)
+	if err != nil || q.impossible {
 		return page, err
 	}
-	if q.found == nil {
+	if len(q.searches) == 0 {
 		return db.listed(ctx, q, f, longWalk)
 	}
-	// What many calls have is among the newest ones; what few have, an index finds; what lies between is walked for.
-	if page, err = db.listed(ctx, q, f, shortWalk); err != nil || len(page.Items) == f.Limit || page.Next.Start() {
-		return page, err
+	// What was typed may mean several things: the first that there is at all.
+	for _, text := range q.searches {
+		s := q
+		s.rest = append(q.rest[:len(q.rest):len(q.rest)], matches(text))
+		// What many calls have is among the newest ones; what few have, an index finds; what lies between is walked for.
+		if page, err = db.listed(ctx, s, f, shortWalk); err != nil || len(page.Items) == f.Limit || page.Next.Start() && len(page.Items) > 0 {
+			return page, err
+		}
+		var ids []string
+		if err := db.pool.QueryRow(ctx, `select array(select s.call_id from call_list s where s.workspace_id = $1 and s.search @@ $2::tsquery limit $3)`,
+			workspaceID, text, maxFound+1).Scan(&ids); err != nil {
+			return page, err
+		}
+		switch {
+		case len(ids) == 0:
+			page = records.CallPage{}
+			continue
+		case len(ids) > maxFound:
+			return db.listed(ctx, s, f, longWalk)
+		}
+		q.lead = append(q.lead[:len(q.lead):len(q.lead)], among(ids))
+		return db.listed(ctx, q, f, 0)
 	}
-	var b queryBuilder
-	b.arg(workspaceID)
-	var ids []string
-	if err := db.pool.QueryRow(ctx, "select array(select * from ("+q.found(&b)+") f limit "+b.arg(maxFound+1)+")", b.args...).Scan(&ids); err != nil {
-		return page, err
-	}
-	if len(ids) > maxFound {
-		return db.listed(ctx, q, f, longWalk)
-	}
-	q.lead = append(q.lead[:len(q.lead):len(q.lead)], func(b *queryBuilder) string { return "l.call_id = any(" + b.arg(ids) + "::uuid[])" })
-	return db.listed(ctx, q, f, 0)
+	return page, nil
+}
+
+// matches is the condition of a search.
+func matches(tsquery string) condition {
+	return func(b *queryBuilder) string { return "l.search @@ " + b.arg(tsquery) + "::tsquery" }
+}
+
+// among is the condition of being one of some calls.
+func among(ids []string) condition {
+	return func(b *queryBuilder) string { return "l.call_id = any(" + b.arg(ids) + "::uuid[])" }
 }
 
 // listed reads a page of the list; walk bounds how many rows that pass q.lead are looked at, if it is not zero.
@@ -150,8 +171,8 @@ func (db *DB) listed(ctx context.Context, q listQuery, f records.CallFilter, wal
 	return page, err
 }
 
-// listQuery makes the conditions of f; some is false where nothing can pass them.
-func (db *DB) listQuery(ctx context.Context, workspaceID string, f records.CallFilter) (q listQuery, some bool, err error) {
+// listQuery makes the conditions of f.
+func (db *DB) listQuery(ctx context.Context, workspaceID string, f records.CallFilter) (q listQuery, err error) {
 	q = listQuery{workspace: workspaceID}
 	// The index of the first one is walked, so the one that leaves the fewest comes first.
 	add := func(indexed bool, c condition) {
@@ -211,67 +232,51 @@ func (db *DB) listQuery(ctx context.Context, workspaceID string, f records.CallF
 		}
 		add(false, func(b *queryBuilder) string { return "position(" + b.arg(lane) + " in l.lanes) > 0" })
 	}
-	search, found, err := db.callSearch(ctx, workspaceID, f.Query)
-	switch {
-	case err != nil:
-		return q, false, err
-	case search != nil && found == nil:
-		// Few calls, which are known.
-		q.lead = append([]condition{search}, q.lead...)
-	case search != nil:
-		q.rest = append(q.rest, search)
-		q.found = found
-	case strings.TrimSpace(f.Query) != "":
-		return q, false, nil
-	}
-	return q, true, nil
+	return q, db.callSearch(ctx, &q, f.Query)
 }
 
-// callSearch makes the condition of what a person typed: nil if it asks for nothing or finds nothing. found is nil where
-// the condition names the calls.
-func (db *DB) callSearch(ctx context.Context, workspaceID, query string) (search, found condition, err error) {
-	q := strings.TrimSpace(strings.ToValidUTF8(strings.ReplaceAll(query, "\x00", ""), ""))
-	if q == "" {
-		return nil, nil, nil
+// callSearch adds what a person typed.
+func (db *DB) callSearch(ctx context.Context, q *listQuery, query string) error {
+	text := strings.TrimSpace(strings.ToValidUTF8(strings.ReplaceAll(query, "\x00", ""), ""))
+	if text == "" {
+		return nil
 	}
-	if _, ok := parseUUID(q); ok {
+	if _, ok := parseUUID(text); ok {
 		var ours bool
-		if err := db.pool.QueryRow(ctx, `select exists (select from call_list where workspace_id = $1 and call_id = $2)`, workspaceID, q).Scan(&ours); err != nil {
-			return nil, nil, err
+		if err := db.pool.QueryRow(ctx, `select exists (select from call_list where workspace_id = $1 and call_id = $2)`, q.workspace, text).Scan(&ours); err != nil {
+			return err
 		}
 		if ours {
-			return func(b *queryBuilder) string { return "l.call_id = " + b.arg(q) + "::uuid" }, nil, nil
+			q.lead = append(q.lead, among([]string{text}))
+			return nil
 		}
 	}
-	countries, err := db.searchCountries(ctx, workspaceID)
+	countries, err := db.searchCountries(ctx, q.workspace)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	all := searchTerms(q, countries)
-	for i, t := range all {
-		text := t.tsquery(workspaceID)
-		some := true
-		if i+1 < len(all) {
-			// What is the last that a text may mean is searched for whether there is any or not.
-			if some, err = db.anyCall(ctx, workspaceID, text); err != nil {
-				return nil, nil, err
+	for _, t := range searchTerms(text, countries) {
+		q.searches = append(q.searches, t.tsquery(q.workspace))
+	}
+	q.impossible = len(q.searches) == 0
+	return nil
+}
+
+// search makes of the meanings of a search the condition of the first that there is.
+func (db *DB) search(ctx context.Context, q *listQuery) error {
+	for i, text := range q.searches {
+		some := i+1 == len(q.searches)
+		if !some {
+			if err := db.pool.QueryRow(ctx, `select exists (select from (select 1 from call_list l where l.workspace_id = $1 and l.search @@ $2::tsquery limit 1) x)`, q.workspace, text).Scan(&some); err != nil {
+				return err
 			}
 		}
 		if some {
-			search = func(b *queryBuilder) string { return "l.search @@ " + b.arg(text) + "::tsquery" }
-			found = func(b *queryBuilder) string {
-				return "select s.call_id from call_list s where s.workspace_id = $1 and s.search @@ " + b.arg(text) + "::tsquery"
-			}
-			break
+			q.rest, q.searches = append(q.rest, matches(text)), nil
+			return nil
 		}
 	}
-	return search, found, nil
-}
-
-// anyCall tells whether a search finds any call.
-func (db *DB) anyCall(ctx context.Context, workspaceID, tsquery string) (some bool, err error) {
-	err = db.pool.QueryRow(ctx, `select exists (select from (select 1 from call_list l where l.workspace_id = $1 and l.search @@ $2::tsquery limit 1) x)`, workspaceID, tsquery).Scan(&some)
-	return some, err
+	return nil
 }
 
 // CountCalls counts the calls that f chooses, the newest ones up to limit, and their deliveries.
@@ -316,9 +321,12 @@ func (db *DB) CountCalls(ctx context.Context, workspaceID string, f records.Call
 
 // allListed adds all conditions of f to a query of call_list (l), whose $1 is the workspace then; it has no bound.
 func (db *DB) allListed(ctx context.Context, b *queryBuilder, workspaceID string, f records.CallFilter) (some bool, err error) {
-	q, some, err := db.listQuery(ctx, workspaceID, f)
-	if err != nil || !some {
-		return some, err
+	q, err := db.listQuery(ctx, workspaceID, f)
+	if err == nil {
+		err = db.search(ctx, &q)
+	}
+	if err != nil || q.impossible {
+		return false, err
 	}
 	b.where("l.workspace_id = " + b.arg(workspaceID))
 	if !f.Before.Start() {

@@ -121,7 +121,14 @@ func searchText(c *call.Call) string {
 	}
 	text(c.Customer.Name)
 	text(c.Customer.Company)
-	text(c.Customer.Email)
+	email := func(s string) {
+		s = cutTerm(strings.Join(strings.Fields(folded(clipped(s, 200))), ""))
+		if local, domain, ok := strings.Cut(s, "@"); ok {
+			add(s, domain)
+			text(local)
+		}
+	}
+	email(c.Customer.Email)
 	ours := func(s string) {
 		if d := digitsOf(s); len(d) >= minDigits {
 			add(termOurNumber + reversed(d))
@@ -130,7 +137,7 @@ func searchText(c *call.Call) string {
 	ours(cmp.Or(c.BusinessNumber, c.BusinessRawNumber))
 	for _, a := range c.Agents {
 		text(a.Name)
-		text(a.Email)
+		email(a.Email)
 		text(a.Extension)
 		ours(a.Number)
 	}
@@ -212,6 +219,23 @@ func digitValue(r rune) (byte, bool) {
 	return 0, false
 }
 
+// addresses are what is to be found as it is written: e-mail addresses, and parts of them.
+func addresses(q string) []string {
+	var out []string
+	dotted := false
+	for _, w := range strings.Fields(folded(q)) {
+		w = cutTerm(strings.Trim(w, "@.,;:<>()\"'"))
+		dotted = dotted || strings.ContainsAny(w, "@.")
+		if w != "" {
+			out = append(out, w)
+		}
+	}
+	if !dotted || len(out) > maxSearched {
+		return nil
+	}
+	return out
+}
+
 // terms are alternatives, each of them beginnings of terms that a call must all have.
 type terms [][]string
 
@@ -223,7 +247,7 @@ func (t terms) tsquery(workspaceID string) string {
 	for _, all := range t {
 		var and []string
 		for _, w := range all {
-			// Terms hold neither quotes nor backslashes; they are doubled nevertheless.
+			// An address may hold anything.
 			and = append(and, "'"+strings.NewReplacer(`\`, `\\`, `'`, `''`).Replace(prefix+w)+"':*")
 		}
 		or = append(or, strings.Join(and, " & "))
@@ -241,6 +265,9 @@ func searchTerms(q string, countries []string) []terms {
 	if len(digits) < minDigits || rest != "" {
 		if len(found) == 0 {
 			return nil
+		}
+		if whole := addresses(q); whole != nil {
+			return []terms{{whole, found}}
 		}
 		return []terms{{found}}
 	}

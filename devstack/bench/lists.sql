@@ -63,7 +63,7 @@ insert into deliveries (id, workspace_id, connection_id, object, key, record_id,
 select pg_temp.v7(at + interval '5 minutes', 'l' || i || '-' || k), ws, pg_temp.v7(now() - interval '100 days', 'k' || w || '-' || k), 'call', id::text, id,
     case when k = 1 or lane = 'skipped' then lane else 'done' end, 3, case when lane = 'done' or k = 2 and lane = 'parked' then (1000000 + i)::text else '' end,
     case when k = 1 and lane = 'parked' then 'invalid' else '' end, case when k = 1 and lane = 'parked' then 'field_' || i % 7 else '' end, case when k = 1 and lane = 'parked' then 'HubSpot refused the field field_' || i % 7 else '' end,
-    jsonb_build_object('hs_call_title', 'Call with ' || name, 'hs_call_duration', '60000', 'hs_timestamp', at, 'hs_call_body', repeat('x', 100)), jsonb_build_object('call', jsonb_build_object('at', at, 'id', i)), at + interval '5 minutes', at + interval '6 minutes'
+    jsonb_build_object('hs_call_title', 'Call with ' || name, 'hs_call_duration', '60000', 'hs_timestamp', at, 'hs_call_body', repeat('x', 100)), jsonb_build_object('call', jsonb_build_object('at', at, 'id', i::text)), at + interval '5 minutes', at + interval '6 minutes'
 from bench_calls, generate_series(1, 2) k where phase = 'ended' order by i;
 
 insert into delivery_attempts (id, workspace_id, delivery_id, at, revision, outcome, duration_ms)

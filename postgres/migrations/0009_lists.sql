@@ -154,7 +154,8 @@ update call_list o set crm_seconds = least(greatest(extract(epoch from f.at - c.
 from calls c, (select d.record_id, min(a.at) as at from delivery_attempts a join deliveries d on d.id = a.delivery_id where a.outcome = 'done' and d.object = 'call' group by 1) f
 where c.id = o.call_id and f.record_id = c.id and c.ended_at is not null;
 
-create index call_list_newest on call_list (workspace_id, listed_at desc, call_id desc);
+-- The figures of a span are read from this index alone: a tenth of the pages of the rows.
+create index call_list_newest on call_list (workspace_id, listed_at desc, call_id desc) include (source_id, state, status, lanes, crm_seconds);
 create index call_list_source on call_list (workspace_id, source_id, listed_at desc, call_id desc);
 -- Most calls are synced: the list by time finds them.
 create index call_list_state on call_list (workspace_id, state, listed_at desc, call_id desc) where state <> 'synced';
@@ -200,3 +201,8 @@ create trigger receipts_counted after insert on receipt_results referencing new 
 create trigger receipts_recounted after update on receipt_results referencing new table as added old table as gone for each statement execute function count_receipts();
 
 insert into receipt_hours select workspace_id, date_trunc('hour', id_time(receipt_id), 'UTC'), state, 0, count(*) from receipt_results group by 1, 2, 3;
+
+-- What was not simply applied: few in many.
+create index receipt_results_other on receipt_results (workspace_id, state, receipt_id desc) where state <> 'applied';
+-- What is tried again.
+create index deliveries_retrying on deliveries (workspace_id) where state in ('waiting', 'sending') and class <> '';
