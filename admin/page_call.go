@@ -245,7 +245,7 @@ func (h *Handler) artifactLines(d callDetail) []artifactLine {
 		case call.Expected:
 			line.Waiting = d.Call.Phase == call.Ended
 			if usual, ok := d.usual[a]; ok {
-				line.Usual = "usually there within " + roughly(usual)
+				line.Usual = "usually there within " + roundedUp(usual)
 			}
 		}
 		out = append(out, line)

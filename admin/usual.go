@@ -51,8 +51,8 @@ func (u *usualArrivals) of(ctx context.Context, h *Handler, workspaceID, sourceI
 	return within
 }
 
-// roughly is a span as people say it, rounded up.
-func roughly(d time.Duration) string {
+// roundedUp is a span as people say it, rounded up.
+func roundedUp(d time.Duration) string {
 	switch {
 	case d <= 10*time.Second:
 		return "seconds"
