@@ -377,6 +377,15 @@ func TestSignInLimitBehindProxies(t *testing.T) {
 
 func hashed(token string) []byte { return secretbox.HashToken(token) }
 
+// passwordLink is where somebody chooses another password.
+func (f *fixture) passwordLink(email string) string {
+	f.t.Helper()
+	id, _, err := f.db.AccountByEmail(f.t.Context(), email)
+	require.NoError(f.t, err)
+	require.NoError(f.t, f.db.AddPasswordLink(f.t.Context(), id, hashed("link"), tomorrow()))
+	return admin.PasswordPath + "link"
+}
+
 func tomorrow() time.Time { return time.Now().Add(24 * time.Hour) }
 
 func prefixes(all ...string) []netip.Prefix {

@@ -63,6 +63,7 @@ func TestBrowserAccess(t *testing.T) {
 		b.picture("narrow"+strings.ReplaceAll(path[:min(len(path), 20)], "/", "-"), true)
 	}
 	b.run(chromedp.Click(chromedp.CSS(".switcher summary")), chromedp.WaitVisible(chromedp.CSS(".switcher .sheet button")))
+	require.Greater(t, js[float64](b, "document.querySelector('.switcher .sheet').getBoundingClientRect().left"), 0.0)
 	b.picture("narrow-switcher", false)
 	b.size(1280, 900)
 	b.run(chromedp.Click(chromedp.CSS(".who form[action='/logout'] button")), chromedp.WaitVisible(chromedp.CSS("#email")))

@@ -139,6 +139,7 @@ func (f *fixture) pageIDs(d demo) map[string]string {
 		"/calls/{id}": "/calls/" + d.star, "/messages/{id}": "/messages/" + message, "/forms/{id}": "/forms/" + form,
 		"/receipts/{id}": "/receipts/" + d.broken, "/sources/{id}": "/sources/" + d.source, "/connections/{id}": "/connections/" + d.hubspot,
 		"/holds/{id}": "/holds/" + hold, "/resyncs/{id}": "/resyncs/" + resync, "/mappings/{object}": "/mappings/call",
+		"/users/{id}": "/users/" + f.idOf("anna@example.com"), "/tokens/{id}": "/tokens/" + f.must(200, "GET", "/tokens", "").items()[0].(map[string]any)["id"].(string),
 	}
 }
 
@@ -170,7 +171,8 @@ func TestBrowserAccessibility(t *testing.T) {
 		d := f.demo()
 		b := f.newBrowser("Europe/London")
 		b.signIn("anna@example.com")
-		paths := append(f.everyPage(f.signIn("anna@example.com"), f.pageIDs(d)), "/calls/"+d.waiting, "/calls/"+d.held, "/receipts?state=quarantined", "/reviews?show=choices", "/nothing/here")
+		paths := append(f.everyPage(f.signIn("anna@example.com"), f.pageIDs(d)), "/calls/"+d.waiting, "/calls/"+d.held, "/receipts?state=quarantined", "/reviews?show=choices", "/nothing/here",
+			path(t, f.must(201, "POST", "/users", `{"email": "dora@example.com", "role": "operator"}`).JSON["url"].(string)), f.passwordLink("anna@example.com"))
 		var found []string
 		for _, path := range paths {
 			found = append(found, b.look(path)...)

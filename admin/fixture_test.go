@@ -60,6 +60,8 @@ type fixture struct {
 	actions         *actions
 	dir             *ingest.Directory
 	handler         *admin.Handler
+	// boss is signed in as admin@example.com.
+	boss *http.Client
 }
 
 // actions takes notes of what the relay would be asked for.
