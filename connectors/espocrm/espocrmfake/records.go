@@ -44,6 +44,9 @@ func (f *Fake) take(u user, entity string, in, now record) (record, error) {
 	for _, name := range slices.Sorted(maps.Keys(f.defs[entity])) {
 		d := f.defs[entity][name]
 		attribute := d.attributes(name)[0]
+		if now != nil && !slices.ContainsFunc(d.attributes(name), func(a string) bool { _, set := in[a]; return set }) {
+			continue // An update is held to the fields that it names: Core/FieldValidation/FieldValidationManager.php.
+		}
 		if v := merged[attribute]; v == nil && d.Default != nil && d.Default != "" && now == nil {
 			out[attribute], merged[attribute] = d.Default, d.Default
 		} else if s, isText := v.(string); d.Required && (v == nil || isText && strings.TrimSpace(s) == "") {
