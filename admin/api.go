@@ -68,6 +68,7 @@ func (h *Handler) registerAPI(mux *http.ServeMux) {
 	h.registerMappingVersions(mux)
 	h.registerPreviews()
 	h.registerAlerts()
+	h.registerAudit()
 	mux.Handle(apiPrefix+"/", h.apiAccess(inner))
 }
 
@@ -89,10 +90,12 @@ func (h *Handler) apiAccess(inner *http.ServeMux) http.Handler {
 			return
 		}
 		r = r.WithContext(context.WithValue(r.Context(), principalKey{}, p))
-		if _, pattern := inner.Handler(r); pattern == "" {
+		_, pattern := inner.Handler(r)
+		if pattern == "" {
 			writeProblem(w, problem(http.StatusNotFound, "The API has no such address, or not with this method. See "+apiPrefix+"/openapi.json."))
 			return
 		}
+		r = acting(w, r, p, pattern)
 		inner.ServeHTTP(w, r)
 	})
 }

@@ -288,7 +288,14 @@ func (h *Handler) syncNow(ctx context.Context, p principal, id string, connectio
 	if item.Call.Phase == call.Live {
 		return problem(409, "The call is still going on. It is delivered after it has ended.")
 	}
-	return h.Resyncer.SyncNow(ctx, p.WorkspaceID, item.Call.ID, connections)
+	if err := h.Resyncer.SyncNow(ctx, p.WorkspaceID, item.Call.ID, connections); err != nil {
+		return err
+	}
+	c := records.Change{Action: "call.sync", ObjectKind: "call", ObjectID: item.Call.ID}
+	if len(connections) > 0 {
+		c.After = map[string]any{"connections": connections}
+	}
+	return h.Store.Audit(ctx, p.WorkspaceID, c)
 }
 
 type statsIn struct {

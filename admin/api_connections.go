@@ -146,7 +146,7 @@ func (h *Handler) createConnection(ctx context.Context, p principal, in *connect
 	}
 	for _, object := range slices.Sorted(maps.Keys(info.Mappings)) {
 		v := records.MappingVersion{ConnectionID: c.ID, Object: object, Document: string(info.Mappings[object]),
-			Author: "callsync", Note: "The default mapping of " + info.Label}
+			Author: records.MappingAuthor, Note: "The default mapping of " + info.Label}
 		if _, err := h.Store.AddMappingVersion(ctx, p.WorkspaceID, v); err != nil {
 			// Without its mapping the connection would hold every call; the person can simply add it again.
 			return nil, errors.Join(err, h.Store.DeleteConnection(context.WithoutCancel(ctx), p.WorkspaceID, c.ID))

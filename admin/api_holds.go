@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -43,11 +44,33 @@ func (h *Handler) listHolds(ctx context.Context, p principal, _ *none) (*answer[
 }
 
 func (h *Handler) retryHold(ctx context.Context, p principal, in *PathID) (*answer[SyncView], error) {
-	n, err := h.drain(ctx, p.WorkspaceID, in.ID, "")
+	n, err := h.retryHeld(ctx, p, in.ID)
 	if err == nil && n == 0 {
 		err = notFound()
 	}
 	return &answer[SyncView]{SyncView{Queued: n}}, err
+}
+
+// retryHeld has everything delivered that one cause holds up, and returns how many calls that is.
+func (h *Handler) retryHeld(ctx context.Context, p principal, id string) (int, error) {
+	n, err := h.drain(ctx, p.WorkspaceID, id, "")
+	if err != nil || n == 0 {
+		return n, err
+	}
+	return n, h.noteRetry(ctx, p, id, n)
+}
+
+// noteRetry notes that calls of a hold were retried. The hold is still there: what was asked for takes its time.
+func (h *Handler) noteRetry(ctx context.Context, p principal, id string, calls int) error {
+	holds, err := h.Store.Holds(ctx, p.WorkspaceID)
+	if err != nil {
+		return err
+	}
+	c := records.Change{Action: "hold.retry", ObjectKind: "hold", ObjectID: id, After: map[string]any{"calls": calls}}
+	if i := slices.IndexFunc(holds, func(o records.Hold) bool { return o.ID == id }); i >= 0 {
+		c.ObjectName = holds[i].Reason
+	}
+	return h.Store.Audit(ctx, p.WorkspaceID, c)
 }
 
 const (

@@ -113,6 +113,7 @@ func (h *Handler) finishGrant(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
+	ctx = acting(w, r, who, r.Pattern).Context()
 	c, err := h.Store.ConnectionByID(ctx, request.WorkspaceID, request.ConnectionID)
 	if err != nil {
 		return err

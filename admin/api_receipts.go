@@ -132,5 +132,8 @@ func (h *Handler) replay(ctx context.Context, p principal, id string) error {
 	if _, err := h.Store.ReceiptByID(ctx, p.WorkspaceID, id); err != nil {
 		return err
 	}
-	return h.Replayer.Replay(ctx, p.WorkspaceID, id)
+	if err := h.Replayer.Replay(ctx, p.WorkspaceID, id); err != nil {
+		return err
+	}
+	return h.Store.Audit(ctx, p.WorkspaceID, records.Change{Action: "receipt.replay", ObjectKind: "receipt", ObjectID: id})
 }

@@ -19,6 +19,8 @@ import (
 // connectionPage is the page of one connection.
 type connectionPage struct {
 	connectionCard
+	// LastChange is the newest change of its settings; nil where none is noted.
+	LastChange *lastChange
 	// State says in a sentence how the connection is, Tone is its colour.
 	State []part
 	Tone  string
@@ -81,6 +83,9 @@ func (h *Handler) connectionPageOf(ctx context.Context, p principal, c records.C
 		return v, err
 	}
 	v.Alerts = alertsAbout(open, c.ID)
+	if v.LastChange, err = h.lastChange(ctx, p, c.ID); err != nil {
+		return v, err
+	}
 	for _, check := range v.Report.Checks {
 		if check.OK {
 			v.Passed++

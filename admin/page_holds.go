@@ -238,7 +238,7 @@ func (h *Handler) holdRetryForm(w http.ResponseWriter, r *http.Request, p princi
 	if one := r.PostFormValue("delivery"); one != "" {
 		return h.holdRetryOne(w, r, p, id, one)
 	}
-	n, err := h.drain(r.Context(), p.WorkspaceID, id, "")
+	n, err := h.retryHeld(r.Context(), p, id)
 	if err != nil {
 		return err
 	}
@@ -260,6 +260,9 @@ func (h *Handler) holdRetryOne(w http.ResponseWriter, r *http.Request, p princip
 		return back(w, r, "/holds", "unheld")
 	}
 	if err := h.drainHeld(r.Context(), p.WorkspaceID, held[i:i+1]); err != nil {
+		return err
+	}
+	if err := h.noteRetry(r.Context(), p, id, 1); err != nil {
 		return err
 	}
 	return back(w, r, "/holds/"+id, "retried-one")

@@ -17,6 +17,8 @@ import (
 
 // sourceView is the page of one source. Blocks of its Health section find what they need here.
 type sourceView struct {
+	// LastChange is the newest change of its settings; nil where none is noted.
+	LastChange *lastChange
 	sourceCard
 	Loc       *time.Location
 	Steps     []stepView
@@ -157,6 +159,9 @@ func (h *Handler) sourceView(ctx context.Context, p principal, s records.Source,
 		return v, err
 	}
 	v.Alerts = alertsAbout(alerts, s.ID)
+	if v.LastChange, err = h.lastChange(ctx, p, s.ID); err != nil {
+		return v, err
+	}
 	if v.Drift, err = h.driftView(ctx, p, s); err != nil {
 		return v, err
 	}

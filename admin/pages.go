@@ -135,6 +135,7 @@ func (h *Handler) registerPages(mux *http.ServeMux) {
 	mux.HandleFunc("POST "+InvitationPath+"{token}", h.joinForm)
 	mux.HandleFunc("GET "+PasswordPath+"{token}", h.newPasswordPage)
 	mux.HandleFunc("POST "+PasswordPath+"{token}", h.newPasswordForm)
+	page("GET /settings/audit", admin, h.auditPage)
 	page("GET /numbers", viewer, h.numbersPage)
 	page("POST /numbers", admin, h.numberForm)
 	page("POST /connections/{id}/test", operator, h.connectionForm(h.testForm))
@@ -171,6 +172,7 @@ func (h *Handler) page(role string, f pageFunc) http.Handler {
 			}
 		}
 		if err == nil {
+			r = acting(w, r, p, r.Pattern)
 			err = f(w, r, p)
 		}
 		if err != nil {

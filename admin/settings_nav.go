@@ -22,6 +22,7 @@ var settingsPages = []settingsPage{
 	{"tokens", "/settings/tokens", "API tokens", admin, nil},
 	{"numbers", "/numbers", "Own numbers", viewer, nil},
 	{"alerts", "/settings/alerts", "Alerts", viewer, nil},
+	{"audit", "/settings/audit", "Audit log", admin, nil},
 	{"workspaces", "/settings/workspaces", "Workspaces", viewer, func(p principal) bool { return p.UserID != "" && (p.Workspaces > 1 || p.Installation || p.may(admin)) }},
 	{"account", "/account", "My account", viewer, func(p principal) bool { return p.UserID != "" }},
 }

@@ -33,6 +33,7 @@ type Store interface {
 	LiveStore
 	ClockStore
 	AlertStore
+	AuditStore
 }
 
 // Accounts knows who may come in.

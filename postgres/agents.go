@@ -115,8 +115,10 @@ func (db *DB) LearnedNumbers(ctx context.Context, workspaceID string) ([]records
 // RejectNumber has a learned number count as a customer's, or, with rejected false, leaves it to what calls show. Errors:
 // records.ErrNotFound.
 func (db *DB) RejectNumber(ctx context.Context, workspaceID, number string, rejected bool) error {
-	tag, err := db.pool.Exec(ctx, `update learned_numbers set rejected = $3 where workspace_id = $1 and number = $2`, workspaceID, number, rejected)
-	return oneRow("reject a number", tag, err)
+	err := db.changing(ctx, workspaceID, "learned_number.reject", audited{kind: "learned_number", id: number}, func(tx pgx.Tx) error {
+		return mustMeet(tx.Exec(ctx, `update learned_numbers set rejected = $3 where workspace_id = $1 and number = $2`, workspaceID, number, rejected))
+	})
+	return settingsError("reject a number", err)
 }
 
 // CRMUsers returns the users of a connection's CRM as they were listed last, and when that was; zero for never.
@@ -137,7 +139,7 @@ func (db *DB) PutCRMUsers(ctx context.Context, workspaceID, connectionID string,
 	if err != nil {
 		return 0, fmt.Errorf("encode the CRM's users: %w", err)
 	}
-	err = db.inTx(ctx, func(tx pgx.Tx) error {
+	err = db.changing(ctx, workspaceID, "owners.match", audited{kind: "owners", id: connectionID}, func(tx pgx.Tx) error {
 		if err := lockConnection(ctx, tx, workspaceID, connectionID); err != nil {
 			return err
 		}

@@ -164,6 +164,7 @@ func (db *DB) FreeSlot(ctx context.Context, workspaceID, connectionID, holder st
 // suspended: for least, doubling up to most. It returns for how long from now, also where others had suspended it.
 func (db *DB) ConnectionFailed(ctx context.Context, workspaceID, connectionID string, threshold int, least, most time.Duration) (time.Duration, error) {
 	var left float64
+	var first bool
 	err := db.pool.QueryRow(ctx, `
 		insert into connection_health as h (connection_id, workspace_id, failures, since)
 		select k.id, k.workspace_id, 1, now() from connections k where k.workspace_id = $1 and k.id = $2
@@ -177,22 +178,40 @@ func (db *DB) ConnectionFailed(ctx context.Context, workspaceID, connectionID st
 				when h.failures + 1 < $3 then h.suspended_until
 				else now() + least($5::interval, $4::interval * power(2, least(h.failures + 1 - $3, 20)))
 			end
-		returning extract(epoch from greatest(suspended_until, now()) - now())::float8`,
-		workspaceID, connectionID, threshold, least, most).Scan(&left)
+		returning extract(epoch from greatest(suspended_until, now()) - now())::float8,
+			-- now() is this transaction's alone
+			failures = $3 and suspended_until = now() + least($5::interval, $4::interval)`,
+		workspaceID, connectionID, threshold, least, most).Scan(&left, &first)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, nil
 	}
 	if err != nil {
 		return 0, fmt.Errorf("count a failure of a connection: %w", err)
 	}
+	if first {
+		err = db.Audit(records.WithActor(ctx, records.SystemActor()), workspaceID, records.Change{Action: "connection.suspend", ObjectKind: "connection", ObjectID: connectionID,
+			After: map[string]any{"failures": threshold}})
+		if err != nil {
+			return 0, err
+		}
+	}
 	return time.Duration(left * float64(time.Second)), nil
 }
 
 // ConnectionWorks ends a suspension: the CRM has answered.
 func (db *DB) ConnectionWorks(ctx context.Context, workspaceID, connectionID string) error {
-	_, err := db.pool.Exec(ctx, `
-		update connection_health set failures = 0, suspended_until = '-infinity', probe_until = '-infinity'
-		where workspace_id = $1 and connection_id = $2 and failures > 0`, workspaceID, connectionID)
+	var ended bool
+	err := db.pool.QueryRow(ctx, `
+		with before as (
+			select suspended_until from connection_health where workspace_id = $1 and connection_id = $2 and failures > 0 for update
+		), ended as (
+			update connection_health set failures = 0, suspended_until = '-infinity', probe_until = '-infinity'
+			where workspace_id = $1 and connection_id = $2 and failures > 0 and exists (select from before)
+		)
+		select exists (select from before where suspended_until > '-infinity')`, workspaceID, connectionID).Scan(&ended)
+	if err == nil && ended {
+		err = db.Audit(records.WithActor(ctx, records.SystemActor()), workspaceID, records.Change{Action: "connection.recover", ObjectKind: "connection", ObjectID: connectionID})
+	}
 	if err != nil {
 		return fmt.Errorf("end a suspension: %w", err)
 	}

@@ -23,14 +23,17 @@ func (db *DB) CreateConnection(ctx context.Context, c records.Connection) error 
 	if err != nil {
 		return fmt.Errorf("create a connection: %w", err)
 	}
-	_, err = db.pool.Exec(ctx, `
+	err = db.changing(ctx, c.WorkspaceID, "connection.create", audited{kind: "connection", id: c.ID}, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `
 		insert into connections (id, workspace_id, connector, name, config, secrets, mode, policy, window_seconds,
 			match_policy, status, status_reason, idempotency, report, verified_at, created_at, updated_at, recordings)
 		values ($1, $2, $3, $4, $5, $6, $7, nullif($8, ''), $9, $10, $11, $12, nullif($13, ''), $14, $15, $16, $16, $17)`,
-		c.ID, c.WorkspaceID, c.Connector, c.Name, orEmpty(c.Config), secrets, cmp.Or(c.Mode, "live"), c.Policy, windowSeconds(c.Window),
-		c.Match, cmp.Or(c.Status, records.ConnectionActive), c.StatusReason,
-		c.Idempotency, c.Report, timeOrNull(c.VerifiedAt), orNow(c.CreatedAt),
-		cmp.Or(c.Recordings, records.ShareLink))
+			c.ID, c.WorkspaceID, c.Connector, c.Name, orEmpty(c.Config), secrets, cmp.Or(c.Mode, "live"), c.Policy, windowSeconds(c.Window),
+			c.Match, cmp.Or(c.Status, records.ConnectionActive), c.StatusReason,
+			c.Idempotency, c.Report, timeOrNull(c.VerifiedAt), orNow(c.CreatedAt),
+			cmp.Or(c.Recordings, records.ShareLink))
+		return err
+	})
 	return settingsError("create a connection", err)
 }
 
@@ -67,22 +70,29 @@ func (db *DB) UpdateConnection(ctx context.Context, c records.Connection) error 
 	if err != nil {
 		return fmt.Errorf("update a connection: %w", err)
 	}
-	tag, err := db.pool.Exec(ctx, `
+	err = db.changing(ctx, c.WorkspaceID, "connection.update", audited{kind: "connection", id: c.ID}, func(tx pgx.Tx) error {
+		return mustMeet(tx.Exec(ctx, `
 		update connections set name = $3, config = $4, secrets = $5, mode = $6, policy = nullif($7, ''), window_seconds = $8,
 			match_policy = $9, recordings = $10, updated_at = now()
 		where workspace_id = $1 and id = $2 and deleted_at is null`,
-		c.WorkspaceID, c.ID, c.Name, orEmpty(c.Config), secrets, c.Mode, c.Policy, windowSeconds(c.Window),
-		c.Match, cmp.Or(c.Recordings, records.ShareLink))
-	return oneRow("update a connection", tag, err)
+			c.WorkspaceID, c.ID, c.Name, orEmpty(c.Config), secrets, c.Mode, c.Policy, windowSeconds(c.Window),
+			c.Match, cmp.Or(c.Recordings, records.ShareLink)))
+	})
+	return settingsError("update a connection", err)
 }
 
 // SetConnectionStatus pauses, revokes or reactivates a connection; reason is shown to people. Errors: records.ErrNotFound.
 func (db *DB) SetConnectionStatus(ctx context.Context, workspaceID, id, status, reason string) error {
-	tag, err := db.pool.Exec(ctx, `
-		update connections set status = $3, status_reason = $4, updated_at = now()
-		where workspace_id = $1 and id = $2 and deleted_at is null`, workspaceID, id, status, reason)
-	return oneRow("set a connection's status", tag, err)
+	err := db.changing(ctx, workspaceID, statusActions[status], audited{kind: "connection", id: id}, func(tx pgx.Tx) error {
+		return mustMeet(tx.Exec(ctx, `
+			update connections set status = $3, status_reason = $4, updated_at = now()
+			where workspace_id = $1 and id = $2 and deleted_at is null`, workspaceID, id, status, reason))
+	})
+	return settingsError("set a connection's status", err)
 }
+
+// statusActions are the names under which a connection's new status is noted.
+var statusActions = map[string]string{records.ConnectionActive: "connection.resume", records.ConnectionPaused: "connection.pause", records.ConnectionRevoked: "connection.revoke"}
 
 // SetConnectionReport stores the result of a connect test that ran at. An empty idempotency (the test could not decide)
 // keeps what an earlier one found. Errors: records.ErrNotFound.
@@ -96,10 +106,12 @@ func (db *DB) SetConnectionReport(ctx context.Context, workspaceID, id, idempote
 // DeleteConnection takes a connection out of use and forgets its secrets. The row stays, because deliveries refer to it.
 // Errors: records.ErrNotFound.
 func (db *DB) DeleteConnection(ctx context.Context, workspaceID, id string) error {
-	tag, err := db.pool.Exec(ctx, `
-		update connections set deleted_at = now(), updated_at = now(), secrets = null
-		where workspace_id = $1 and id = $2 and deleted_at is null`, workspaceID, id)
-	return oneRow("delete a connection", tag, err)
+	err := db.changing(ctx, workspaceID, "connection.delete", audited{kind: "connection", id: id}, func(tx pgx.Tx) error {
+		return mustMeet(tx.Exec(ctx, `
+			update connections set deleted_at = now(), updated_at = now(), secrets = null
+			where workspace_id = $1 and id = $2 and deleted_at is null`, workspaceID, id))
+	})
+	return settingsError("delete a connection", err)
 }
 
 // scanConnection reads connectionColumns and the sealed secrets.

@@ -383,14 +383,19 @@ func storableJSON(v any) ([]byte, error) {
 // RevokeConnection revokes an active connection whose settings are still those of version, and tells whether it did. A
 // refusal that former credentials earned says nothing about those that were entered since.
 func (db *DB) RevokeConnection(ctx context.Context, workspaceID, id string, version time.Time, reason string) (bool, error) {
-	tag, err := db.pool.Exec(ctx, `
-		update connections set status = 'revoked', status_reason = $4, updated_at = now()
-		where workspace_id = $1 and id = $2 and deleted_at is null and status = 'active' and updated_at = $3`,
-		workspaceID, id, version, storable(reason))
+	var did bool
+	err := db.changing(ctx, workspaceID, "connection.revoke", audited{kind: "connection", id: id}, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `
+			update connections set status = 'revoked', status_reason = $4, updated_at = now()
+			where workspace_id = $1 and id = $2 and deleted_at is null and status = 'active' and updated_at = $3`,
+			workspaceID, id, version, storable(reason))
+		did = tag.RowsAffected() == 1
+		return err
+	})
 	if err != nil {
 		return false, fmt.Errorf("revoke a connection: %w", err)
 	}
-	return tag.RowsAffected() == 1, nil
+	return did, nil
 }
 
 func orNone(s []string) []string {

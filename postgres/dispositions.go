@@ -32,7 +32,7 @@ func (db *DB) PutDispositions(ctx context.Context, workspaceID, connectionID str
 	for key, d := range byKey {
 		keys, values, options = append(keys, key), append(values, d.Value), append(options, d.OptionID)
 	}
-	err := db.inTx(ctx, func(tx pgx.Tx) error {
+	err := db.changing(ctx, workspaceID, "dispositions.save", audited{kind: "dispositions", id: connectionID}, func(tx pgx.Tx) error {
 		if err := lockConnection(ctx, tx, workspaceID, connectionID); err != nil {
 			return err
 		}

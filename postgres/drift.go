@@ -85,13 +85,21 @@ func (db *DB) AcknowledgeFields(ctx context.Context, workspaceID, sourceID, who 
 	for i, f := range fields {
 		triggers[i], paths[i] = f.Trigger, f.Path
 	}
-	tag, err := db.pool.Exec(ctx, `
-		update source_fields set acknowledged_at = now(), acknowledged_by = $3
-		where workspace_id = $1 and source_id = $2 and acknowledged_at is null
-			and ($4 or (trigger, path) in (select * from unnest($5::text[], $6::text[])))`,
-		workspaceID, sourceID, who, fields == nil, triggers, paths)
+	n := 0
+	err := db.inTx(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `
+			update source_fields set acknowledged_at = now(), acknowledged_by = $3
+			where workspace_id = $1 and source_id = $2 and acknowledged_at is null
+				and ($4 or (trigger, path) in (select * from unnest($5::text[], $6::text[])))`,
+			workspaceID, sourceID, who, fields == nil, triggers, paths)
+		if n = int(tag.RowsAffected()); err != nil || n == 0 {
+			return err
+		}
+		return db.note(ctx, tx, workspaceID, records.Change{Action: "source.acknowledge_fields", ObjectKind: "source", ObjectID: sourceID,
+			After: map[string]any{"acknowledged": n}})
+	})
 	if err != nil {
 		return 0, fmt.Errorf("acknowledge unknown fields: %w", rowError(err))
 	}
-	return int(tag.RowsAffected()), nil
+	return n, nil
 }

@@ -70,13 +70,21 @@ func (db *DB) SaveGrant(ctx context.Context, workspaceID, connectionID string, g
 	if err != nil {
 		return fmt.Errorf("store a grant: %w", err)
 	}
-	tag, err := db.pool.Exec(ctx, `
-		insert into connection_grants (connection_id, workspace_id, sealed, updated_at)
-		select k.id, k.workspace_id, $3, now() from connections k
-		where k.workspace_id = $1 and k.id = $2 and k.deleted_at is null
-		on conflict (connection_id) do update set sealed = excluded.sealed, updated_at = now(), lease_until = '-infinity'`,
-		workspaceID, connectionID, sealed)
-	return oneRow("store a grant", tag, err)
+	err = db.inTx(ctx, func(tx pgx.Tx) error {
+		err := mustMeet(tx.Exec(ctx, `
+			insert into connection_grants (connection_id, workspace_id, sealed, updated_at)
+			select k.id, k.workspace_id, $3, now() from connections k
+			where k.workspace_id = $1 and k.id = $2 and k.deleted_at is null
+			on conflict (connection_id) do update set sealed = excluded.sealed, updated_at = now(), lease_until = '-infinity'`,
+			workspaceID, connectionID, sealed))
+		// callsync itself refreshes what was granted, every hour or so: that is no change.
+		if err != nil || records.ActorOf(ctx).Kind == records.ActorSystem {
+			return err
+		}
+		return db.note(ctx, tx, workspaceID, records.Change{Action: "connection.authorize", ObjectKind: "connection", ObjectID: connectionID,
+			After: map[string]any{"grant": "set"}})
+	})
+	return settingsError("store a grant", err)
 }
 
 // AddGrantRequest remembers that somebody is on the way to a CRM's consent page; those that have expired are forgotten.

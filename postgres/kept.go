@@ -3,6 +3,10 @@ package postgres
 import (
 	"context"
 	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/callsync/callsync/records"
 )
 
 // TakeOurs has callsync's values written once in place of what people put into fields of a record: into those named, or
@@ -10,7 +14,8 @@ import (
 // somebody changes them again before.
 func (db *DB) TakeOurs(ctx context.Context, workspaceID, recordID, connectionID string, fields []string) (int, error) {
 	var n int
-	err := db.pool.QueryRow(ctx, `
+	err := db.inTx(ctx, func(tx pgx.Tx) error {
+		err := tx.QueryRow(ctx, `
 		with lane as (
 			select d.id, k.key as field, k.value->>'theirs_hash' as seen
 			from deliveries d cross join jsonb_each(d.kept) k
@@ -22,6 +27,12 @@ func (db *DB) TakeOurs(ctx context.Context, workspaceID, recordID, connectionID 
 			where d.workspace_id = $1 and d.id = l.id
 		)
 		select count(*) from lane`, workspaceID, recordID, connectionID, orNone(fields)).Scan(&n)
+		if err != nil || n == 0 {
+			return err
+		}
+		return db.note(ctx, tx, workspaceID, records.Change{Action: "call.take_ours", ObjectKind: "call", ObjectID: recordID,
+			After: map[string]any{"connection": connectionID, "fields": orNone(fields), "overruled": n}})
+	})
 	if err != nil {
 		return 0, fmt.Errorf("overrule people's edits: %w", err)
 	}

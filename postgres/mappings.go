@@ -41,10 +41,7 @@ func (db *DB) MappingVersions(ctx context.Context, workspaceID, connectionID, ob
 // connection that is not there, records.ErrOutdated if v.Base is not in force.
 func (db *DB) AddMappingVersion(ctx context.Context, workspaceID string, v records.MappingVersion) (int, error) {
 	var version int
-	err := db.inTx(ctx, func(tx pgx.Tx) error {
-		if err := lockConnection(ctx, tx, workspaceID, v.ConnectionID); err != nil {
-			return err
-		}
+	save := func(tx pgx.Tx) error {
 		if v.Base > 0 {
 			var current bool
 			err := tx.QueryRow(ctx, `
@@ -66,6 +63,15 @@ func (db *DB) AddMappingVersion(ctx context.Context, workspaceID string, v recor
 			return err
 		}
 		return activate(ctx, tx, workspaceID, v.ConnectionID, v.Object, version)
+	}
+	err := db.inTx(ctx, func(tx pgx.Tx) error {
+		if err := lockConnection(ctx, tx, workspaceID, v.ConnectionID); err != nil {
+			return err
+		}
+		if v.Author == records.MappingAuthor {
+			return save(tx) // the default that comes with a new connection
+		}
+		return db.changingIn(ctx, tx, workspaceID, "mapping.save", audited{"mapping", v.ConnectionID, v.Object}, save)
 	})
 	return version, settingsError("add a mapping version", err)
 }
@@ -76,7 +82,9 @@ func (db *DB) ActivateMapping(ctx context.Context, workspaceID, connectionID, ob
 		if err := lockConnection(ctx, tx, workspaceID, connectionID); err != nil {
 			return err
 		}
-		return activate(ctx, tx, workspaceID, connectionID, object, version)
+		return db.changingIn(ctx, tx, workspaceID, "mapping.activate", audited{"mapping", connectionID, object}, func(tx pgx.Tx) error {
+			return activate(ctx, tx, workspaceID, connectionID, object, version)
+		})
 	})
 	return settingsError("activate a mapping version", err)
 }

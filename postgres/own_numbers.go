@@ -29,7 +29,7 @@ func (db *DB) PutOwnNumbers(ctx context.Context, workspaceID string, numbers []r
 	for number, label := range labels {
 		keys, values = append(keys, number), append(values, label)
 	}
-	err := db.inTx(ctx, func(tx pgx.Tx) error {
+	err := db.changing(ctx, workspaceID, "own_numbers.save", audited{kind: "own_numbers"}, func(tx pgx.Tx) error {
 		// Two admins at once would otherwise meet in the middle and leave a mixture.
 		err := tx.QueryRow(ctx, `select id from workspaces where id = $1 for no key update`, workspaceID).Scan(new(string))
 		if err != nil {

@@ -33,7 +33,7 @@ func (db *DB) PutOwners(ctx context.Context, workspaceID, connectionID string, o
 	for key, o := range byKey {
 		keys, ids, names = append(keys, key), append(ids, o.OwnerID), append(names, o.OwnerName)
 	}
-	err := db.inTx(ctx, func(tx pgx.Tx) error {
+	err := db.changing(ctx, workspaceID, "owners.save", audited{kind: "owners", id: connectionID}, func(tx pgx.Tx) error {
 		if err := lockConnection(ctx, tx, workspaceID, connectionID); err != nil {
 			return err
 		}
@@ -59,7 +59,7 @@ func (db *DB) PutOwners(ctx context.Context, workspaceID, connectionID string, o
 // SetOwner assigns one agent, or with an empty OwnerID takes back what an admin assigned. Errors: records.ErrNotFound for
 // a connection that is not there.
 func (db *DB) SetOwner(ctx context.Context, workspaceID, connectionID string, o records.Owner) error {
-	err := db.inTx(ctx, func(tx pgx.Tx) error {
+	err := db.changing(ctx, workspaceID, "owners.assign", audited{kind: "owners", id: connectionID}, func(tx pgx.Tx) error {
 		if err := lockConnection(ctx, tx, workspaceID, connectionID); err != nil {
 			return err
 		}

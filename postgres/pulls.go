@@ -31,7 +31,8 @@ const mostOpenPulls = 20
 // that the workspace does not have, records.ErrConflict where too many pulls of the source are open.
 func (db *DB) CreatePull(ctx context.Context, p records.Pull) error {
 	var exists, room bool
-	err := db.pool.QueryRow(ctx, `
+	err := db.inTx(ctx, func(tx pgx.Tx) error {
+		err := tx.QueryRow(ctx, `
 		with source as (
 			select id, (select count(*) from source_pulls o where o.workspace_id = $2 and o.source_id = s.id and o.state in ('queued', 'running')) < $7 as room
 			from sources s where workspace_id = $2 and id = $3 and deleted_at is null
@@ -39,7 +40,13 @@ func (db *DB) CreatePull(ctx context.Context, p records.Pull) error {
 			insert into source_pulls (id, workspace_id, source_id, kind, from_at, to_at) select $1, $2, id, $4, $5, $6 from source where room
 		)
 		select exists (select 1 from source), coalesce((select room from source), false)`,
-		p.ID, p.WorkspaceID, p.SourceID, p.Kind, p.From, p.To, mostOpenPulls).Scan(&exists, &room)
+			p.ID, p.WorkspaceID, p.SourceID, p.Kind, p.From, p.To, mostOpenPulls).Scan(&exists, &room)
+		if err != nil || !room {
+			return err
+		}
+		return db.note(ctx, tx, p.WorkspaceID, records.Change{Action: "source.pull", ObjectKind: "source", ObjectID: p.SourceID,
+			After: map[string]any{"from": p.From.UTC(), "to": p.To.UTC()}})
+	})
 	switch {
 	case err != nil:
 		return fmt.Errorf("queue a pull: %w", rowError(err))

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -72,27 +71,23 @@ func (db *DB) followUps(ctx context.Context, b *queryBuilder, order string) ([]r
 
 // RetryFollowUp has a follow-up that is not settled, or on hold, delivered again; records.ErrNotFound if the workspace has none of that id.
 func (db *DB) RetryFollowUp(ctx context.Context, workspaceID, id string) error {
-	return db.oneFollowUp(ctx, "retry a follow-up", `
-		update follow_ups set force = (extract(epoch from now()) * 1000)::bigint, check_at = now(), check_count = 0, signal_lease = '-infinity'
-		where workspace_id = $1 and id = $2`, workspaceID, id)
+	c := records.Change{Action: "follow_up.retry", ObjectKind: "follow_up", ObjectID: id}
+	err := db.noting(ctx, workspaceID, c, func(tx pgx.Tx) error {
+		return mustMeet(tx.Exec(ctx, `
+			update follow_ups set force = (extract(epoch from now()) * 1000)::bigint, check_at = now(), check_count = 0, signal_lease = '-infinity'
+			where workspace_id = $1 and id = $2`, workspaceID, id))
+	})
+	return settingsError("retry a follow-up", err)
 }
 
 // CloseFollowUp closes a task because somebody says that it is done; one that is closed already stays as it is.
 func (db *DB) CloseFollowUp(ctx context.Context, workspaceID, id string) error {
-	return db.oneFollowUp(ctx, "close a follow-up", `
+	err := db.changing(ctx, workspaceID, "follow_up.close", audited{kind: "follow_up", id: id}, func(tx pgx.Tx) error {
+		return mustMeet(tx.Exec(ctx, `
 		update follow_ups set revision = case when closed_at is null then revision + 1 else revision end, updated_at = now(),
 			state = case when closed_at is null then 'done' else state end, closed = case when closed_at is null then 'person' else closed end,
 			check_at = case when closed_at is null then now() + $3 else check_at end, closed_at = coalesce(closed_at, now())
-		where workspace_id = $1 and id = $2 and kind = 'task'`, workspaceID, id, repairAfter)
-}
-
-func (db *DB) oneFollowUp(ctx context.Context, doing, sql string, args ...any) error {
-	tag, err := db.pool.Exec(ctx, sql, args...)
-	if err != nil {
-		return settingsError(doing, err)
-	}
-	if tag.RowsAffected() == 0 {
-		return fmt.Errorf("%s: %w", doing, records.ErrNotFound)
-	}
-	return nil
+		where workspace_id = $1 and id = $2 and kind = 'task'`, workspaceID, id, repairAfter))
+	})
+	return settingsError("close a follow-up", err)
 }

@@ -122,19 +122,28 @@ const retryRecordings = `
 // RetryRecording has a recording copied again, or at all, because a person asked. Errors: records.ErrNotFound for one that
 // there is nothing to fetch of.
 func (db *DB) RetryRecording(ctx context.Context, workspaceID, callID, id string) error {
-	tag, err := db.pool.Exec(ctx, `
-		update recordings set state = 'available', class = '', reason = '', detail = '', attempts = 0, next_at = now(), available_at = now()
-		where workspace_id = $1 and call_id = $2 and id = $3 and state <> 'archived' and url_hash is not null and class <> 'expired'`,
-		workspaceID, callID, id)
-	return oneRow("fetch a recording", tag, err)
+	c := records.Change{Action: "recording.fetch", ObjectKind: "recording", ObjectID: callID, ObjectPart: id}
+	err := db.noting(ctx, workspaceID, c, func(tx pgx.Tx) error {
+		return mustMeet(tx.Exec(ctx, `
+			update recordings set state = 'available', class = '', reason = '', detail = '', attempts = 0, next_at = now(), available_at = now()
+			where workspace_id = $1 and call_id = $2 and id = $3 and state <> 'archived' and url_hash is not null and class <> 'expired'`,
+			workspaceID, callID, id))
+	})
+	return settingsError("fetch a recording", err)
 }
 
 // RevokeRecording makes the permanent link of a recording dead, or alive again. Errors: records.ErrNotFound.
 func (db *DB) RevokeRecording(ctx context.Context, workspaceID, callID, id, by string, revoked bool) error {
-	tag, err := db.pool.Exec(ctx, `
-		update recordings set revoked_at = case when $5 then coalesce(revoked_at, now()) end, revoked_by = case when $5 then $4 else '' end
-		where workspace_id = $1 and call_id = $2 and id = $3`, workspaceID, callID, id, storable(by), revoked)
-	return oneRow("revoke a link", tag, err)
+	action := "recording.restore_link"
+	if revoked {
+		action = "recording.revoke_link"
+	}
+	err := db.changing(ctx, workspaceID, action, audited{"recording", callID, id}, func(tx pgx.Tx) error {
+		return mustMeet(tx.Exec(ctx, `
+			update recordings set revoked_at = case when $5 then coalesce(revoked_at, now()) end, revoked_by = case when $5 then $4 else '' end
+			where workspace_id = $1 and call_id = $2 and id = $3`, workspaceID, callID, id, storable(by), revoked))
+	})
+	return settingsError("revoke a link", err)
 }
 
 // recordingColumns are those of a recording (r) for scanRecordingInto.

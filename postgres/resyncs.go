@@ -46,9 +46,16 @@ func (db *DB) CreateResync(ctx context.Context, r records.Resync) error {
 	if err != nil {
 		return fmt.Errorf("create a resync: %w", err)
 	}
-	_, err = db.pool.Exec(ctx, `
-		insert into resyncs (id, workspace_id, filter, connections, dry_run, state, author)
-		values ($1, $2, $3, $4, $5, 'listing', $6)`, r.ID, r.WorkspaceID, filter, r.Connections, r.DryRun, storable(r.Author))
+	err = db.inTx(ctx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `
+			insert into resyncs (id, workspace_id, filter, connections, dry_run, state, author)
+			values ($1, $2, $3, $4, $5, 'listing', $6)`, r.ID, r.WorkspaceID, filter, r.Connections, r.DryRun, storable(r.Author))
+		if err != nil || r.DryRun { // counting changes nothing
+			return err
+		}
+		return db.note(ctx, tx, r.WorkspaceID, records.Change{Action: "resync.create", ObjectKind: "resync", ObjectID: r.ID,
+			After: map[string]any{"filter": json.RawMessage(filter), "connections": r.Connections}})
+	})
 	return settingsError("create a resync", err)
 }
 
@@ -68,13 +75,18 @@ func (db *DB) ResyncByID(ctx context.Context, workspaceID, id string) (records.R
 	return r, settingsError("read a resync", err)
 }
 
+// resyncActions are the names under which a resync's new state is noted.
+var resyncActions = map[string]string{records.ResyncPaused: "resync.pause", records.ResyncRunning: "resync.resume", records.ResyncCancelled: "resync.cancel"}
+
 // SetResyncState pauses, resumes or cancels a resync that has not ended. Errors: records.ErrNotFound.
 func (db *DB) SetResyncState(ctx context.Context, workspaceID, id, state string) error {
-	tag, err := db.pool.Exec(ctx, `
-		update resyncs set state = case when $3 = 'running' and not listed then 'listing' else $3 end,
-			finished_at = case when $3 = 'cancelled' then now() end
-		where workspace_id = $1 and id = $2 and state in ('listing', 'running', 'paused')`, workspaceID, id, state)
-	return oneRow("change a resync", tag, err)
+	err := db.changing(ctx, workspaceID, resyncActions[state], audited{kind: "resync", id: id}, func(tx pgx.Tx) error {
+		return mustMeet(tx.Exec(ctx, `
+			update resyncs set state = case when $3 = 'running' and not listed then 'listing' else $3 end,
+				finished_at = case when $3 = 'cancelled' then now() end
+			where workspace_id = $1 and id = $2 and state in ('listing', 'running', 'paused')`, workspaceID, id, state))
+	})
+	return settingsError("change a resync", err)
 }
 
 // ClaimResyncs takes resyncs that have something to do, for at most lease.

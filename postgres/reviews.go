@@ -133,7 +133,7 @@ const maxAnswered = 5000
 // again, the oldest first. Errors: records.ErrNotFound, records.ErrConflict for a review that is closed already.
 func (db *DB) ResolveReview(ctx context.Context, workspaceID, id string, c records.MatchChoice) ([]records.HeldCall, error) {
 	var held []records.HeldCall
-	err := db.inTx(ctx, func(tx pgx.Tx) error {
+	err := db.changing(ctx, workspaceID, "review.resolve", audited{kind: "review", id: id}, func(tx pgx.Tx) error {
 		held = nil
 		var connectionID, number string
 		err := tx.QueryRow(ctx, `select connection_id, number from match_reviews where workspace_id = $1 and id = $2`, workspaceID, id).Scan(&connectionID, &number)
@@ -240,8 +240,10 @@ func (db *DB) Choices(ctx context.Context, workspaceID, connectionID string, bef
 
 // ForgetChoice forgets what was chosen for a number: its next call is matched anew. Errors: records.ErrNotFound.
 func (db *DB) ForgetChoice(ctx context.Context, workspaceID, id string) error {
-	tag, err := db.pool.Exec(ctx, `delete from match_choices where workspace_id = $1 and id = $2`, workspaceID, id)
-	return oneRow("forget a choice", tag, err)
+	err := db.changing(ctx, workspaceID, "match_choice.forget", audited{kind: "match_choice", id: id}, func(tx pgx.Tx) error {
+		return mustMeet(tx.Exec(ctx, `delete from match_choices where workspace_id = $1 and id = $2`, workspaceID, id))
+	})
+	return settingsError("forget a choice", err)
 }
 
 // DropChoice forgets the choice of a contact that the CRM no longer has.

@@ -26,7 +26,8 @@ func (db *DB) Rules(ctx context.Context, workspaceID, owner, ownerID string) (re
 // writer has seen; with a negative one it does not matter. Errors: records.ErrNotFound for an owner that is not there,
 // records.ErrConflict for rules that somebody else changed meanwhile.
 func (db *DB) PutRules(ctx context.Context, workspaceID string, r records.Rules) (records.Rules, error) {
-	err := db.pool.QueryRow(ctx, `
+	err := db.changing(ctx, workspaceID, "rules.save", audited{kind: r.Owner + "_rules", id: r.OwnerID}, func(tx pgx.Tx) error {
+		return tx.QueryRow(ctx, `
 		with owner as (
 			select id from sources where workspace_id = $1 and id = $3 and $2 = 'source' and deleted_at is null
 			union all
@@ -38,7 +39,8 @@ func (db *DB) PutRules(ctx context.Context, workspaceID string, r records.Rules)
 			set version = r.version + 1, document = excluded.document, author = excluded.author, updated_at = now()
 			where r.workspace_id = $1 and ($6 < 0 or r.version = $6)
 		returning version, updated_at`,
-		workspaceID, r.Owner, r.OwnerID, r.Document, r.Author, r.Version).Scan(&r.Version, &r.UpdatedAt)
+			workspaceID, r.Owner, r.OwnerID, r.Document, r.Author, r.Version).Scan(&r.Version, &r.UpdatedAt)
+	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		if have, rerr := db.Rules(ctx, workspaceID, r.Owner, r.OwnerID); rerr == nil && have.Version > 0 {
 			return r, records.ErrConflict

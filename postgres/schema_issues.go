@@ -69,7 +69,12 @@ func (db *DB) PutSchemaIssues(ctx context.Context, k records.SchemaKey, v record
 					where n.field = i.field and n.code = i.code and n.value = i.value)`,
 			k.WorkspaceID, k.ConnectionID, k.Object, fields, codes, values)
 		healed = int(tag.RowsAffected())
-		return err
+		if err != nil || opened+healed == 0 {
+			return err
+		}
+		// The CRM's doing, found by callsync, also where a person who saves a mapping had it look.
+		return db.note(records.WithActor(ctx, records.SystemActor()), tx, k.WorkspaceID, records.Change{Action: "mapping.drift", ObjectKind: "mapping",
+			ObjectID: k.ConnectionID, ObjectPart: k.Object, After: map[string]any{"opened": opened, "healed": healed}})
 	})
 	return opened, healed, settingsError("keep the issues of a schema", err)
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/callsync/callsync/records"
 )
@@ -28,14 +27,17 @@ func (db *DB) CreateSource(ctx context.Context, s records.Source) error {
 	if err != nil {
 		return fmt.Errorf("create a source: %w", err)
 	}
-	_, err = db.pool.Exec(ctx, `
+	err = db.changing(ctx, s.WorkspaceID, "source.create", audited{kind: "source", id: s.ID}, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `
 		insert into sources (id, workspace_id, provider, name, time_zone, default_country, window_seconds, quiet_seconds,
 			stale_seconds, policy, config, secrets, token_hash, token_sealed, connections, created_at, updated_at,
 			recordings, recording_hosts, recording_days, recording_sign_in)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16, $17, $18, nullif($19, 0), $20)`,
-		s.ID, s.WorkspaceID, s.Provider, s.Name, s.TimeZone, s.DefaultCountry, seconds(s.Window), seconds(s.Quiet),
-		seconds(s.Stale), s.Policy, orEmpty(s.Config), secrets, tokenHash(s.Token), token, s.Connections, orNow(s.CreatedAt),
-		recordingsOr(s.Recordings.Policy), hostsOf(s.Recordings), s.Recordings.Days, s.Recordings.SignIn)
+			s.ID, s.WorkspaceID, s.Provider, s.Name, s.TimeZone, s.DefaultCountry, seconds(s.Window), seconds(s.Quiet),
+			seconds(s.Stale), s.Policy, orEmpty(s.Config), secrets, tokenHash(s.Token), token, s.Connections, orNow(s.CreatedAt),
+			recordingsOr(s.Recordings.Policy), hostsOf(s.Recordings), s.Recordings.Days, s.Recordings.SignIn)
+		return err
+	})
 	return settingsError("create a source", err)
 }
 
@@ -72,23 +74,21 @@ func (db *DB) UpdateSource(ctx context.Context, s records.Source) error {
 	if err != nil {
 		return fmt.Errorf("update a source: %w", err)
 	}
-	var tag pgconn.CommandTag
-	err = pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
-		var err error
-		tag, err = tx.Exec(ctx, resetClock+`
+	err = db.changing(ctx, s.WorkspaceID, "source.update", audited{kind: "source", id: s.ID}, func(tx pgx.Tx) error {
+		err := mustMeet(tx.Exec(ctx, resetClock+`
 			update sources set name = $3, time_zone = $4, default_country = $5, window_seconds = $6, quiet_seconds = $7,
 				stale_seconds = $8, policy = $9, config = $10, secrets = $11, connections = $12, updated_at = now(),
 				recordings = $13, recording_hosts = $14, recording_days = nullif($15, 0), recording_sign_in = $16
 			where workspace_id = $1 and id = $2 and deleted_at is null`,
 			s.WorkspaceID, s.ID, s.Name, s.TimeZone, s.DefaultCountry, seconds(s.Window), seconds(s.Quiet),
 			seconds(s.Stale), s.Policy, orEmpty(s.Config), secrets, s.Connections,
-			recordingsOr(s.Recordings.Policy), hostsOf(s.Recordings), s.Recordings.Days, s.Recordings.SignIn)
+			recordingsOr(s.Recordings.Policy), hostsOf(s.Recordings), s.Recordings.Days, s.Recordings.SignIn))
 		if err == nil {
 			_, err = tx.Exec(ctx, retryRecordings, s.WorkspaceID, s.ID)
 		}
 		return err
 	})
-	return oneRow("update a source", tag, err)
+	return settingsError("update a source", err)
 }
 
 // RotateSourceToken gives a source a new hook token. The present one lives until oldUntil; one that was replaced before
@@ -98,20 +98,26 @@ func (db *DB) RotateSourceToken(ctx context.Context, workspaceID, id, newToken s
 	if err != nil {
 		return fmt.Errorf("rotate a hook token: %w", err)
 	}
-	tag, err := db.pool.Exec(ctx, `
-		update sources set old_token_hash = token_hash, old_token_until = $4, token_hash = $3, token_sealed = $5, updated_at = now()
-		where workspace_id = $1 and id = $2 and deleted_at is null`,
-		workspaceID, id, tokenHash(newToken), oldUntil, sealed)
-	return oneRow("rotate a hook token", tag, err)
+	c := records.Change{Action: "source.rotate_token", ObjectKind: "source", ObjectID: id,
+		Before: map[string]any{"hook_token": "set"}, After: map[string]any{"hook_token": "changed", "old_token_until": oldUntil.UTC()}}
+	err = db.noting(ctx, workspaceID, c, func(tx pgx.Tx) error {
+		return mustMeet(tx.Exec(ctx, `
+			update sources set old_token_hash = token_hash, old_token_until = $4, token_hash = $3, token_sealed = $5, updated_at = now()
+			where workspace_id = $1 and id = $2 and deleted_at is null`,
+			workspaceID, id, tokenHash(newToken), oldUntil, sealed))
+	})
+	return settingsError("rotate a hook token", err)
 }
 
 // DeleteSource takes a source out of use: its hooks are unknown from now on, and its secrets are forgotten. The row stays,
 // because receipts and calls refer to it. Errors: records.ErrNotFound.
 func (db *DB) DeleteSource(ctx context.Context, workspaceID, id string) error {
-	tag, err := db.pool.Exec(ctx, `
-		update sources set deleted_at = now(), updated_at = now(), secrets = null
-		where workspace_id = $1 and id = $2 and deleted_at is null`, workspaceID, id)
-	return oneRow("delete a source", tag, err)
+	err := db.changing(ctx, workspaceID, "source.delete", audited{kind: "source", id: id}, func(tx pgx.Tx) error {
+		return mustMeet(tx.Exec(ctx, `
+			update sources set deleted_at = now(), updated_at = now(), secrets = null
+			where workspace_id = $1 and id = $2 and deleted_at is null`, workspaceID, id))
+	})
+	return settingsError("delete a source", err)
 }
 
 func (db *DB) scanSource(row pgx.CollectableRow) (records.Source, error) {

@@ -133,10 +133,15 @@ func settingsError(doing string, err error) error {
 
 // oneRow is settingsError for a statement that must have met a row.
 func oneRow(doing string, tag pgconn.CommandTag, err error) error {
+	return settingsError(doing, mustMeet(tag, err))
+}
+
+// mustMeet is the error of a statement that must have met a row.
+func mustMeet(tag pgconn.CommandTag, err error) error {
 	if err == nil && tag.RowsAffected() == 0 {
-		err = pgx.ErrNoRows
+		return pgx.ErrNoRows
 	}
-	return settingsError(doing, err)
+	return err
 }
 
 // tokenHash is the form in which tokens are looked up; the same as secretbox.HashToken.
