@@ -19,6 +19,7 @@ import (
 
 // changesNothing are the routes whose success is no change of what people configure or decide, and why.
 var changesNothing = map[string]string{
+	"POST /connections/{id}/mappings/{object}/row":            "nothing is saved",
 	"POST /calls/columns":                                     "what one browser shows",
 	"POST /api/v1/workspaces":                                 "comes with the pages of access",
 	"POST /api/v1/tokens":                                     "comes with the pages of access",
@@ -64,6 +65,11 @@ func (f *fixture) attempts() map[string]func() attempt {
 	choice := func() string {
 		f.must(200, "POST", "/reviews/"+review()+"/resolve", `{"contact_id": "none"}`)
 		return first("/match-choices")
+	}
+	answered := func() string {
+		r := review()
+		f.must(200, "POST", "/reviews/"+r+"/resolve", `{"contact_id": "none"}`)
+		return r
 	}
 	hold := func() string {
 		at := time.Now().Add(-time.Hour)
@@ -247,6 +253,12 @@ func (f *fixture) attempts() map[string]func() attempt {
 		"POST /connections/{id}/mappings/{object}": func() attempt {
 			c := connection()
 			return attempt{path: "/connections/" + c + "/mappings/call", form: url.Values{"do": {"save"}, "text": {document(c)}}}
+		},
+		"POST /api/v1/reviews/{id}/reopen": func() attempt { return attempt{path: "/reviews/" + answered() + "/reopen"} },
+		"POST /reviews/{id}/reopen":        func() attempt { return attempt{path: "/reviews/" + answered() + "/reopen"} },
+		"POST /connections/{id}/mode":      func() attempt { return attempt{path: "/connections/" + connection() + "/mode"} },
+		"POST /connections/{id}/dispositions": func() attempt {
+			return attempt{path: "/connections/" + connection() + "/dispositions", form: url.Values{"value": {"Sold"}, "option": {"f240bbac-87c9-4f6e-bf70-924b57d47db7"}}}
 		},
 		"POST /reviews/{id}/resolve": func() attempt {
 			return attempt{path: "/reviews/" + review() + "/resolve", form: url.Values{"choice": {":none"}}}

@@ -44,6 +44,7 @@ var auditActions = []auditAction{
 	{"own_numbers.save", "changed the list of your own numbers:"},
 	{"learned_number.reject", "said whether %n is one of your own numbers"},
 	{"review.resolve", "answered whose number %n is"},
+	{"review.reopen", "took back whose number %n is"},
 	{"match_choice.forget", "forgot whose number %n is"},
 	{"call.sync", "had a call delivered again"},
 	{"call.take_ours", "overruled people’s edits of a call in a CRM"},

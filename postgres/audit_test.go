@@ -29,7 +29,7 @@ var notAudited = map[string]string{
 	"what the pipeline keeps of calls": "call_list receipt_hours receipts receipts_default inbox receipt_results calls call_aliases events messages forms deliveries delivery_attempts " +
 		"unmatched match_watch recordings recording_blobs follow_ups follow_up_calls resync_calls",
 	"what callsync learns by itself":      "agents_seen learned_numbers source_fields source_clocks connection_users crm_schemas crm_schema_versions crm_schema_issues",
-	"turns, leases and budgets":           "rate_budgets rate_turns connection_slots connection_health grant_requests source_plans",
+	"turns, leases and budgets":           "rate_budgets rate_turns connection_slots connection_health connection_usage grant_requests source_plans",
 	"pulls: who asked is noted":           "source_pulls pull_receipts pulled_items",
 	"who is signed in: noted as sign-ins": "sessions",
 	"the log itself":                      "audit_log schema_migrations",

@@ -171,7 +171,7 @@ func (db *DB) ResolveReview(ctx context.Context, workspaceID, id string, c recor
 // What was delivered meanwhile stays. Errors: records.ErrNotFound, records.ErrConflict for one that is not answered, or
 // whose number is asked about again already.
 func (db *DB) ReopenReview(ctx context.Context, workspaceID, id string) error {
-	err := db.inTx(ctx, func(tx pgx.Tx) error {
+	err := db.changing(ctx, workspaceID, "review.reopen", audited{kind: "review", id: id}, func(tx pgx.Tx) error {
 		var connectionID, number string
 		err := tx.QueryRow(ctx, `select connection_id, number from match_reviews where workspace_id = $1 and id = $2`, workspaceID, id).Scan(&connectionID, &number)
 		if err != nil {
