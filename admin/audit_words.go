@@ -40,6 +40,7 @@ var auditActions = []auditAction{
 	{"source.delete", "removed the source %n"},
 	{"source.rotate_token", "made new hook URLs for the source %n"},
 	{"source.acknowledge_fields", "looked at unknown fields of the source %n"},
+	{"source.replay", "had the receipts of %n read again that had failed"},
 	{"source.pull", "asked the phone system of %n for calls"},
 	{"own_numbers.save", "changed the list of your own numbers:"},
 	{"learned_number.reject", "said whether %n is one of your own numbers"},
@@ -59,15 +60,6 @@ var auditActions = []auditAction{
 	{"resync.pause", "paused a resync"},
 	{"resync.resume", "went on with a resync"},
 	{"resync.cancel", "cancelled a resync"},
-	{"user.sign_in", "signed in"},
-	{"user.sign_in_failed", "tried to sign in with a wrong password"},
-	{"user.create", "added the user %n"},
-	{"user.update", "changed the user %n:"},
-	{"user.delete", "removed the user %n"},
-	{"token.create", "made the API token %n"},
-	{"token.delete", "revoked the API token %n"},
-	{"workspace.create", "made this workspace"},
-	{"workspace.update", "changed the workspace:"},
 }
 
 // auditLabel is an action as the filter shows it.

@@ -70,5 +70,11 @@ func (h *Handler) sourceReplayForm(w http.ResponseWriter, r *http.Request, p pri
 			}
 		})
 	}
+	if len(ids) > 0 {
+		c := records.Change{Action: "source.replay", ObjectKind: "source", ObjectID: s.ID, After: map[string]any{"receipts": len(ids)}}
+		if err := h.Store.Audit(r.Context(), p.WorkspaceID, c); err != nil {
+			return err
+		}
+	}
 	return back(w, r, "/sources/"+s.ID, "replaying")
 }

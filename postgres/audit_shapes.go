@@ -35,9 +35,6 @@ const living = ` and deleted_at is null`
 var auditShapes = map[string]auditShape{
 	"source":     auditRow("sources", "name", "secrets", living, "token_hash", "token_sealed", "old_token_hash", "old_token_until"),
 	"connection": auditRow("connections", "name", "secrets", living, "report", "verified_at", "idempotency"),
-	"user":       auditRow("users", "coalesce(nullif(name, ''), email)", "null::bytea", "", "password_hash"),
-	"token":      auditRow("api_tokens", "name", "null::bytea", "", "token_hash", "last_used_at"),
-	"workspace":  {`select name, jsonb_build_object('name', name), null::bytea from workspaces where id = $1 for no key update`, 1},
 
 	"owners":       auditTable("connection_owners", "agent_key", "owner_id || case when owner_name = '' then '' else ' (' || owner_name || ')' end"),
 	"dispositions": auditTable("connection_dispositions", "value", "option_id"),
