@@ -2,14 +2,13 @@ package admin_test
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/stretchr/testify/require"
 
 	"github.com/callsync/callsync/call"
+	"github.com/callsync/callsync/internal/browsertest"
 )
 
 // liveDemo is a quarter of an hour in a busy office.
@@ -85,10 +84,10 @@ func TestBrowserLive(t *testing.T) {
 	b.size(1280, 900)
 
 	// Without scripts it is a list.
-	b.run(command(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}))
+	b.run(browsertest.Command(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}))
 	b.open("/live")
 	b.picture("live-without-scripts", true)
-	b.run(command(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{}))
+	b.run(browsertest.Command(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{}))
 
 	// A lost stream says so, and comes back.
 	b.open("/live")
@@ -97,7 +96,7 @@ func TestBrowserLive(t *testing.T) {
 	b.until("document.querySelector('#live-status').textContent === 'Connecting again …'")
 	f.liveCall(f.ws, source, "Late", call.CallRinging, 0, call.Facts{})
 	b.until("document.querySelector('#live').textContent.includes('Late')")
-	b.forgive("net::ERR_")
+	b.Forget("net::ERR_")
 }
 
 // A source in a wrong time zone says so where it can be changed.
@@ -114,11 +113,4 @@ func TestBrowserClock(t *testing.T) {
 	b.open("/sources/" + source)
 	require.Contains(t, js[string](b, "document.querySelector('#clock').textContent"), "the time zone should probably be America/Chicago")
 	b.picture("source-clock", false)
-}
-
-// forgive takes back what the browser complained of for a reason that the test made.
-func (b *browser) forgive(about string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.complaints = slices.DeleteFunc(b.complaints, func(s string) bool { return strings.Contains(s, about) })
 }

@@ -5,98 +5,39 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
 	"github.com/callsync/callsync/call"
+	"github.com/callsync/callsync/internal/browsertest"
 )
 
 var screenshots = flag.String("screenshots", "", "write screenshots of the pages into this directory")
 
 // browser is a real Chromium, headless, on one tab.
 type browser struct {
+	*browsertest.Tab
 	t   *testing.T
 	ctx context.Context
 	url string
-
-	mu         sync.Mutex
-	complaints []string
 }
 
-// newBrowser starts Chromium with a clean profile in a time zone. It skips the test where there is none, but not in CI.
+// newBrowser starts Chromium with a clean profile in a time zone.
 func (f *fixture) newBrowser(zone string) *browser {
 	f.t.Helper()
-	path := ""
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
-		if found, err := exec.LookPath(name); err == nil {
-			path = found
-			break
-		}
-	}
-	if path == "" {
-		if os.Getenv("CI") != "" {
-			f.t.Fatal("CI needs Chromium for the pages' tests: apt-get install -y chromium")
-		}
-		f.t.Skip("no Chromium found: the pages were not looked at (apt-get install -y chromium)")
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
-		chromedp.UserDataDir(f.t.TempDir()), chromedp.Env("TZ="+zone, "LANG=en_GB.UTF-8"),
-		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
-		chromedp.Flag("force-color-profile", "srgb"), chromedp.Flag("hide-scrollbars", true), chromedp.WindowSize(1280, 900))
-	alloc, stop := chromedp.NewExecAllocator(context.Background(), options...)
-	f.t.Cleanup(stop)
-	ctx, cancel := chromedp.NewContext(alloc)
-	f.t.Cleanup(cancel)
-	b := &browser{t: f.t, ctx: ctx, url: f.http.URL}
-	require.NoError(f.t, chromedp.Listen(ctx, func(event any) {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		switch e := event.(type) {
-		case *runtime.EventExceptionThrown:
-			b.complaints = append(b.complaints, e.ExceptionDetails.Text)
-		case *log.EventEntryAdded:
-			// The browser logs answers that tests ask for: a wrong password, a wrong setting, a page that is not there.
-			if e.Entry.Level == "error" && !strings.Contains(e.Entry.Text, "401") && !strings.Contains(e.Entry.Text, "404") && !strings.Contains(e.Entry.Text, "422") {
-				b.complaints = append(b.complaints, e.Entry.Text)
-			}
-		}
-	}))
-	// The first call's context is the browser's life; what follows is bounded.
-	b.run(command(log.Enable, cdp.Empty{}), command(emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: zone}))
-	ctx, timeout := context.WithTimeout(ctx, 5*time.Minute)
-	f.t.Cleanup(timeout)
-	b.ctx = ctx
-	// Whatever a page complains of (a script that the policy forbids, an error of ours) fails the test.
-	f.t.Cleanup(func() {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		require.Empty(f.t, b.complaints)
-	})
-	return b
+	tab := browsertest.Start(f.t, zone)
+	return &browser{Tab: tab, t: f.t, ctx: tab.Ctx, url: f.http.URL}
 }
 
 func (b *browser) run(actions ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
 	require.NoError(b.t, chromedp.Do(b.ctx, actions...))
-}
-
-// command is one of the browser's own.
-func command[P any](c cdp.Command[P, cdp.Empty], params P) chromedp.Action[chromedp.Void] {
-	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := cdp.Call(ctx, t, c, params)
-		return err
-	})
 }
 
 func (b *browser) open(path string) {
@@ -138,7 +79,7 @@ func (b *browser) dark(on bool) {
 	if on {
 		value = "dark"
 	}
-	b.run(command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: value}}}))
+	b.run(browsertest.Command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: value}}}))
 }
 
 // picture writes a screenshot of the page if they were asked for, and checks that the page is not wider than the screen.

@@ -76,7 +76,7 @@ var owners = []struct {
 	{"github.com/jackc/pgx", []string{"postgres", "internal/config", "internal/pglocal", "internal/pgtest", "cmd/*", "devstack", "devstack/*"}, "only they know PostgreSQL"},
 	{"github.com/minio", []string{"internal/blobstore"}, "only it knows S3"},
 	{"github.com/danielgtaylor/huma", []string{"admin", "admin/*", "cmd/*"}, "only they serve the API"},
-	{"github.com/chromedp", []string{"devstack", "devstack/*"}, "browsers are for tests"},
+	{"github.com/chromedp", []string{"devstack", "devstack/*", "internal/browsertest"}, "browsers are for tests"},
 }
 
 type pkg struct {
