@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"net/http"
@@ -91,19 +92,29 @@ func (h *Handler) takeOursForm(w http.ResponseWriter, r *http.Request, p princip
 
 // keptLine is an edit on a call's page.
 type keptLine struct {
-	Field, Cause, Theirs, Wanted string
-	At                           time.Time
+	// Field is the CRM's name, Label the one that people know.
+	Field, Label, Cause, Theirs, Wanted string
+	At                                  time.Time
+}
+
+// labelKept looks the labels of fields up in which edits were kept.
+func (h *Handler) labelKept(ctx context.Context, workspaceID, object string, lanes []explained) {
+	for i, l := range lanes {
+		if l.Delivery != nil && len(l.Delivery.Kept) > 0 {
+			lanes[i].labels = h.fieldLabels(ctx, workspaceID, l.Connection.ID, object)
+		}
+	}
 }
 
 // keptWords say what somebody did.
 var keptWords = map[string]string{records.KeptEdited: "changed", records.KeptCleared: "emptied", records.KeptRemoved: "took values away", records.KeptFull: "no room left"}
 
 // keptLines are the open edits that people should know of.
-func keptLines(all map[string]records.Kept) []keptLine {
+func keptLines(all map[string]records.Kept, labels map[string]string) []keptLine {
 	var out []keptLine
 	for _, f := range sortedNames(all) {
 		if k := all[f]; k.Conflict() {
-			line := keptLine{Field: visible(clip(f, 200)), Cause: keptWords[k.Cause], Theirs: "(empty)", Wanted: plainValue(k.Wanted), At: k.At}
+			line := keptLine{Field: visible(clip(f, 200)), Label: visible(clip(cmp.Or(labels[f], f), 200)), Cause: keptWords[k.Cause], Theirs: "(empty)", Wanted: plainValue(k.Wanted), At: k.At}
 			if k.Theirs != nil && k.Theirs != "" {
 				line.Theirs = plainValue(k.Theirs)
 			}
@@ -125,7 +136,7 @@ func keptMoments(l explained) []moment {
 		if k.Cause == records.KeptFilled {
 			continue
 		}
-		field := visible(clip(f, 100))
+		field := visible(clip(cmp.Or(l.labels[f], f), 100))
 		out = append(out, moment{At: k.At, Tone: "wait", What: "Kept what somebody did in " + l.CRM, More: field + ": " + keptWords[k.Cause] + "."})
 		if !k.Open() {
 			out = append(out, moment{At: k.ResolvedAt, Tone: "done", What: "No longer different from " + l.CRM, More: field + ": " + resolvedWords[k.Resolution] + "."})

@@ -80,6 +80,8 @@ func windowUntil(row records.CallRow, window time.Duration) time.Time {
 type explained struct {
 	lane
 	why
+	// labels are those of the CRM's fields in which edits were kept.
+	labels map[string]string
 }
 
 // explainAll says for every connection that the call belongs to where it stands.
@@ -104,7 +106,7 @@ func (h *Handler) explainAll(k kept, row records.CallRow, events []call.Event, d
 				l.Missing = append(l.Missing, a)
 			}
 		}
-		out = append(out, explained{l, explain(l)})
+		out = append(out, explained{l, explain(l), nil})
 	}
 	return out
 }

@@ -35,6 +35,9 @@ var whereWords = map[string]string{
 // judge tells of a row what is wrong with it. issues are what changed in the CRM since the mapping in force was made.
 func (r *mappingRow) judge(f mappings.Finding, row mappings.Row, issues []records.SchemaIssue) {
 	w := rowWrong{Warning: f.Severity == mappings.SeverityWarning, Where: whereWords[f.Key], Text: capital(f.Text)}
+	if f.Key == "value" && f.Code == mappings.CodeLanguage {
+		w.Text = "Say where the value comes from." // the form chose one of its members already
+	}
 	suggestion := f.Suggestion
 	for _, i := range issues {
 		if i.Field == f.Target && i.Code == string(f.Code) && i.Value == f.Value {

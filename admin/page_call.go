@@ -97,6 +97,7 @@ func (h *Handler) callPage(w http.ResponseWriter, r *http.Request, p principal) 
 		http.Redirect(w, r, "/calls/"+d.Call.ID, http.StatusSeeOther)
 		return nil
 	}
+	h.labelKept(r.Context(), p.WorkspaceID, connectors.ObjectCall, d.lanes)
 	v := h.callPageView(d)
 	h.allowSound(w)
 	return h.show(w, r, p, "call", v.Title, "calls", v)
@@ -159,7 +160,7 @@ func laneCardOf(l explained) laneCard {
 	card.Attempts = slices.Clone(d.Attempts)
 	slices.Reverse(card.Attempts)
 	card.Written = plainFields(d.Written)
-	card.Kept = keptLines(d.Kept)
+	card.Kept = keptLines(d.Kept, l.labels)
 	if d.Shadow != nil {
 		card.Shadow = shadowOf(d.Shadow)
 	}

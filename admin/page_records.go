@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/callsync/callsync/call"
@@ -167,6 +168,7 @@ func (h *Handler) recordPage(w http.ResponseWriter, r *http.Request, p principal
 	if err != nil {
 		return err
 	}
+	h.labelKept(r.Context(), p.WorkspaceID, strings.TrimSuffix(strings.TrimPrefix(v.Back, "/"), "s"), lanes)
 	s, err := h.Store.SourceByID(r.Context(), p.WorkspaceID, sourceID)
 	if err == nil {
 		provider = s.Name

@@ -383,7 +383,7 @@ func textNode(was *yaml.Node, text string) *yaml.Node {
 		n.Style = yaml.LiteralStyle
 	case len(text) > wideText && foldable(text):
 		n.Style = yaml.FoldedStyle
-	case was != nil && was.Kind == yaml.ScalarNode && was.Style&(yaml.LiteralStyle|yaml.FoldedStyle) == 0:
+	case was != nil && was.Kind == yaml.ScalarNode && was.Value != "" && was.Style&(yaml.LiteralStyle|yaml.FoldedStyle) == 0:
 		n.Style = was.Style &^ yaml.TaggedStyle
 	}
 	return withComments(n, was)

@@ -28,7 +28,16 @@
     var conflict = document.getElementById("conflict");
     if (conflict) { conflict.scrollIntoView({ block: "start" }); conflict.focus(); }
     dress();
+    busy = {}; // what was asked for rows that are gone is never answered
+    again = {};
+    form.querySelectorAll(".maprow:has(> details[open])").forEach(tryRow);
     htmx.trigger("#preview-card", "refresh");
+  });
+
+  // A row that was opened before there was a call to try it on.
+  document.addEventListener("htmx:oobAfterSwap", function (e) {
+    if (e.detail.target.id !== "chosen" && e.target.id !== "chosen") { return; }
+    form.querySelectorAll(".maprow:has(> details[open])").forEach(function (item) { if (!item.querySelector(".gave, .fails")) { tryRow(item); } });
   });
 
   // A row is tried while it is typed. One request of a row is under way at a time.
@@ -40,9 +49,9 @@
     item.querySelectorAll("[name]").forEach(function (el) { if (el.name !== "do") { values[el.name] = el.value; } });
     if (chosen) { values.call = chosen.value; }
     busy[key] = true;
-    var ready = function () {
-      busy[key] = false;
-      if (again[key]) { again[key] = false; tryRow(item); }
+    var mine = busy, ready = function () {
+      mine[key] = false;
+      if (mine === busy && again[key]) { again[key] = false; tryRow(item); }
     };
     htmx.ajax("POST", form.dataset.rowUrl, { values: values, target: said, swap: "outerHTML" }).then(ready, ready);
   };
@@ -161,7 +170,7 @@
   var close = function () {
     if (!box) { return; }
     box.el.removeAttribute("aria-activedescendant");
-    box.el.setAttribute("aria-expanded", "false");
+    if (box.el.tagName === "INPUT") { box.el.setAttribute("aria-expanded", "false"); }
     box.list.remove();
     box = null;
   };
@@ -241,7 +250,7 @@
     list.style.top = at.bottom + window.scrollY + "px";
     list.style.width = Math.min(Math.max(at.width, 260), document.documentElement.clientWidth - at.left - 8) + "px";
     box = { el: el, list: list, at: -1, word: w, found: found };
-    el.setAttribute("aria-expanded", "true");
+    if (el.tagName === "INPUT") { el.setAttribute("aria-expanded", "true"); }
     el.setAttribute("aria-controls", "offers");
   };
   var offering = function (el) { return el.matches && el.matches("[data-choose], [data-complete], [data-values]") ? el : null; };
