@@ -19,7 +19,7 @@ func TestBrowserAccess(t *testing.T) {
 	b.signIn("anna@example.com")
 	b.run(chromedp.Click(chromedp.CSS(".settings-link")), chromedp.WaitVisible(chromedp.CSS("nav.side")))
 	require.Equal(t, "/settings/users", js[string](b, "location.pathname"))
-	require.Equal(t, []string{"Users", "API tokens", "Own numbers", "Workspaces", "My account"}, settingsEntries(b))
+	require.Equal(t, []string{"Users", "API tokens", "Own numbers", "Alerts", "Workspaces", "My account"}, settingsEntries(b))
 	b.picture("users", true)
 	b.run(chromedp.SendKeys(chromedp.CSS("#email"), "dora@example.com"), chromedp.Click(chromedp.CSS("[name=role][value=operator]")), chromedp.Click(chromedp.CSS("form .primary")), chromedp.WaitVisible(chromedp.CSS("#once")))
 	link := strings.TrimPrefix(js[string](b, "document.querySelector('#once').textContent"), f.http.URL)
@@ -77,7 +77,7 @@ func TestBrowserAccess(t *testing.T) {
 	b.size(1280, 900)
 	require.Contains(t, js[string](b, "document.querySelector('.flash').textContent"), "Welcome")
 	b.open("/account")
-	require.Equal(t, []string{"Own numbers", "My account"}, settingsEntries(b), "an operator sees less")
+	require.Equal(t, []string{"Own numbers", "Alerts", "My account"}, settingsEntries(b), "an operator sees less")
 
 	require.NoError(t, f.db.AddPasswordLink(t.Context(), f.idOf("dora@example.com"), hashed("x"), tomorrow()))
 	b.open("/password/x")

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
@@ -135,7 +136,13 @@ func (f *fixture) pageIDs(d demo) map[string]string {
 	message, form := id(), id()
 	f.exec(`insert into messages (id, workspace_id, source_id, provider_id, state) values ($1, $2, $3, 'm', '{"direction": "inbound", "body": "Is Friday at ten fine?", "customer": {"number": "+14155550101", "name": "Jane Doe"}, "media": ["https://media.example/1.jpg"], "sent_at": "2026-03-01T10:00:00Z"}')`, message, f.ws, d.source)
 	f.exec(`insert into forms (id, workspace_id, source_id, provider_id, state) values ($1, $2, $3, 'f', '{"form_url": "https://www.example.com/contact", "customer": {"email": "wei@example.com"}, "fields": {"company": "Zhang & Sons"}}')`, form, f.ws, d.source)
+	silent := f.alert(f.ws, records.AlertSilent, "source", d.source, "Main office", "critical", "open", time.Hour)
+	f.alert(f.ws, records.AlertHeldLong, "connection", d.hubspot, "HubSpot", "warning", "open", 30*time.Hour)
+	f.alert(f.ws, records.AlertRefused, "source", d.source, "Main office", "critical", "resolved", 50*time.Hour)
+	channel := f.must(201, "POST", "/alert-channels", `{"kind": "email", "name": "Ops", "config": {"to": "anna@example.com"}}`).JSON["id"].(string)
+	f.message(channel, records.MessageFailed, "The mail server did not answer in time.")
 	return map[string]string{
+		"/channels/{id}": "/channels/" + channel, "/alerts/{id}": "/alerts/" + silent,
 		"/calls/{id}": "/calls/" + d.star, "/messages/{id}": "/messages/" + message, "/forms/{id}": "/forms/" + form,
 		"/receipts/{id}": "/receipts/" + d.broken, "/sources/{id}": "/sources/" + d.source, "/connections/{id}": "/connections/" + d.hubspot,
 		"/holds/{id}": "/holds/" + hold, "/resyncs/{id}": "/resyncs/" + resync, "/mappings/{object}": "/mappings/call",

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
@@ -66,7 +67,7 @@ func (h *Handler) channelForm(c records.AlertChannel) channelForm {
 }
 
 func (h *Handler) channelNewPage(w http.ResponseWriter, r *http.Request, p principal) error {
-	kind := r.URL.Query().Get("kind")
+	kind := cmp.Or(r.URL.Query().Get("kind"), records.ChannelEmail)
 	if _, ok := channelFields[kind]; !ok {
 		return notFound()
 	}

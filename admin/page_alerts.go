@@ -124,7 +124,7 @@ func (h *Handler) alertMuteForm(w http.ResponseWriter, r *http.Request, p princi
 	if err := readForm(w, r); err != nil {
 		return err
 	}
-	hours, err := strconv.Atoi(r.PostForm.Get("hours"))
+	hours, err := strconv.Atoi(cmp.Or(r.PostForm.Get("hours"), "24"))
 	if err != nil {
 		return invalid("hours", "Say for how long.")
 	}

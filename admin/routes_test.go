@@ -34,7 +34,7 @@ var viewersMay = map[string]string{
 }
 
 // operatorsMay are the requests beside GET that an operator may send. Whatever is not here is an admin's.
-var operatorsMay = regexp.MustCompile(`/(sync|replay|retry|test|send-test|pause|resume|schema|resolve|reopen|dismiss|forget|match|close|cancel|preview|pull|take-ours|check|row|drain|refresh|archive|fetch|revoke|restore|recordings|reject)(/|$)|^(POST|DELETE|PATCH|PUT) /(resyncs|recordings|match-choices|own-numbers/learned|calls)|/mappings/\{object\}$|/\{action\}$|/drift/acknowledge$`)
+var operatorsMay = regexp.MustCompile(`/(sync|replay|mute|retry|test|send-test|pause|resume|schema|resolve|reopen|dismiss|forget|match|close|cancel|preview|pull|take-ours|check|row|drain|refresh|archive|fetch|revoke|restore|recordings|reject)(/|$)|^(POST|DELETE|PATCH|PUT) /(resyncs|recordings|match-choices|own-numbers/learned|calls)|/mappings/\{object\}$|/\{action\}$|/drift/acknowledge$`)
 
 // route is a request that the router knows.
 type route struct{ method, pattern string }
