@@ -43,6 +43,7 @@ func (h *Handler) registerAPI(mux *http.ServeMux) {
 	h.registerPulls()
 	h.registerDrift()
 	h.registerTestCalls()
+	h.registerDemo()
 	h.registerConnections()
 	h.registerOAuth()
 	h.registerMappings()

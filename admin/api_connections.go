@@ -122,7 +122,7 @@ func (h *Handler) listConnections(ctx context.Context, p principal, _ *none) (*a
 func (h *Handler) createConnection(ctx context.Context, p principal, in *connectionCreate) (*answer[ConnectionView], error) {
 	b := in.Body
 	connector, ok := h.Connectors[b.Connector]
-	if !ok {
+	if !ok || connector.Info().Demo {
 		return nil, invalid("connector", fmt.Sprintf("callsync knows no CRM %q. It knows: %s.", clip(b.Connector, 60), h.connectorIDs()))
 	}
 	info := connector.Info()

@@ -165,7 +165,7 @@ func (h *Handler) ruled(ctx context.Context, p principal, owner, id string) (rul
 		}
 		o.name = c.Name
 		o.sources = slices.DeleteFunc(all, func(s records.Source) bool {
-			return s.Connections != nil && !slices.Contains(s.Connections, id)
+			return !s.Feeds(c)
 		})
 	}
 	var err error

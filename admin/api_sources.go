@@ -157,7 +157,7 @@ func (h *Handler) listSources(ctx context.Context, p principal, _ *none) (*answe
 func (h *Handler) createSource(ctx context.Context, p principal, in *sourceCreate) (*answer[SourceView], error) {
 	b := in.Body
 	provider, ok := h.Providers[b.Provider]
-	if !ok {
+	if !ok || provider.Info().Demo {
 		return nil, invalid("provider", fmt.Sprintf("callsync knows no phone system %q. It knows: %s.", clip(b.Provider, 60), h.providerIDs()))
 	}
 	info := provider.Info()

@@ -248,7 +248,7 @@ func (h *Handler) testSentence(k kept, s records.Source, events []call.Event, de
 	now, later := true, time.Time{}
 	complete := call.Complete(c, h.expectations(s))
 	for _, conn := range k.connections {
-		if s.Connections != nil && !slices.Contains(s.Connections, conn.ID) {
+		if !s.Feeds(conn) {
 			continue
 		}
 		crms = append(crms, conn.Name)

@@ -92,7 +92,7 @@ func (h *Handler) explainAll(k kept, row records.CallRow, events []call.Event, d
 		l := lane{Call: row.Call, Connection: c, CRM: h.crm(c), Complete: row.Complete, Now: h.Now(), RecordingAt: recordingAt(events)}
 		if i := slices.IndexFunc(deliveries, func(d records.DeliveryHistory) bool { return d.ConnectionID == c.ID }); i >= 0 {
 			l.Delivery = &deliveries[i]
-		} else if source.Connections != nil && !slices.Contains(source.Connections, c.ID) {
+		} else if !source.Feeds(c) {
 			continue // its source does not feed this connection
 		}
 		l.Policy = cmp.Or(c.Policy, source.Policy)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/callsync/callsync/records"
@@ -37,20 +36,18 @@ type homeView struct {
 	Alerts homeAlertsView
 	// More are the holds that are not shown.
 	More int
-	// Steps are the way to the first call, until there was one.
-	Steps []homeStep
+	// Steps are the way to the first call, until it is in a CRM or they were put away; Alone tells that there is nothing else
+	// to show. Demo tells that there is demo data, Offer that there could be.
+	Steps *stepsView
+	Alone bool
+	Demo  bool
+	Offer bool
 	// Slow tells that there was too much to count in time.
 	Slow bool
 }
 
 // tile is one figure. URL leads to what it counts; empty where nothing lists it.
 type tile struct{ Label, Value, Note, Tone, URL string }
-
-// homeStep is one of the things to do before the first call is in a CRM.
-type homeStep struct {
-	Title, Text, URL, Button string
-	Done                     bool
-}
 
 // sourceHealth is a source on the home page.
 type sourceHealth struct {
@@ -117,35 +114,10 @@ func (h *Handler) homePage(w http.ResponseWriter, r *http.Request, p principal) 
 	if len(v.Holds) > homeHolds {
 		v.More, v.Holds = len(v.Holds)-homeHolds, v.Holds[:homeHolds]
 	}
-	if stats.Calls == 0 && !v.Slow {
-		newest, err := h.Store.CallsPage(r.Context(), p.WorkspaceID, records.CallFilter{Limit: 1})
-		if err != nil {
-			return err
-		}
-		if len(newest) == 0 {
-			v.Steps = firstSteps(k)
-		}
+	if err := h.firstRun(r, p, k, stats, &v); err != nil {
+		return err
 	}
 	return h.show(w, r, p, "home", "Home", "home", v)
-}
-
-// firstSteps lead an empty workspace to its first call.
-func firstSteps(k kept) []homeStep {
-	tested := slices.ContainsFunc(k.connections, func(c records.Connection) bool { return !c.VerifiedAt.IsZero() })
-	// What has nothing to act on yet has no button.
-	source, connection := "", ""
-	for id := range k.sources {
-		source = "/sources/" + id
-	}
-	if len(k.connections) > 0 {
-		connection = "/connections/" + k.connections[0].ID
-	}
-	return []homeStep{
-		{"Add your phone system", "A source is one phone system. Adding it gives you the addresses to paste there.", "/sources/new", "Add a source", len(k.sources) > 0},
-		{"Connect your CRM", "A connection is one CRM account, by a token or by the CRM’s own consent page.", "/connections/new", "Add a connection", len(k.connections) > 0},
-		{"Test the connection", "The test says what callsync may do there, and makes its id field.", connection, "Test it", tested},
-		{"Make a call", "Call one of your numbers, or send a test call from the source’s page: it shows here within seconds.", source, "Send a test call", false},
-	}
 }
 
 func tiles(s records.Stats) []tile {

@@ -133,7 +133,7 @@ func (h *Handler) sourceForm(r *http.Request, p principal, s records.Source) (so
 		return f, err
 	}
 	for _, c := range all {
-		f.Feeds = append(f.Feeds, feedChoice{c.ID, c.Name, s.Connections == nil || slices.Contains(s.Connections, c.ID)})
+		f.Feeds = append(f.Feeds, feedChoice{c.ID, c.Name, s.Feeds(c)})
 	}
 	return f, nil
 }

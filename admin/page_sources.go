@@ -2,7 +2,6 @@ package admin
 
 import (
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/callsync/callsync/records"
@@ -27,7 +26,7 @@ func (h *Handler) sourceCard(s records.Source, k kept, reveal bool) sourceCard {
 		c.Label, c.Docs, fields = i.Label, webURL(i.Docs), providerFields(i)
 	}
 	for _, conn := range k.connections {
-		if s.Connections == nil || slices.Contains(s.Connections, conn.ID) {
+		if s.Feeds(conn) {
 			c.Feeds = append(c.Feeds, conn.Name)
 		}
 	}

@@ -25,6 +25,13 @@ func (h *Handler) registerPages(mux *http.ServeMux) {
 		mux.Handle(pattern, h.page(role, f))
 	}
 	page("GET /{$}", viewer, h.homePage)
+	page("GET /help", viewer, h.helpIndexPage)
+	page("GET /help/{page...}", viewer, h.helpDocPage)
+	page("GET /steps", viewer, h.stepRows)
+	page("POST /steps/hide", operator, h.stepsHideForm)
+	page("POST /demo", admin, h.demoAddForm)
+	page("GET /demo/remove", admin, h.demoRemovePage)
+	page("POST /demo/remove", admin, h.demoRemoveForm)
 	page("GET /calls", viewer, h.callsPage)
 	page("GET /calls/{id}", viewer, h.callPage)
 	page("POST /calls/columns", viewer, h.callColumnsForm)
@@ -193,6 +200,9 @@ func (h *Handler) failed(w http.ResponseWriter, r *http.Request, p principal, er
 
 // flashes are what a page says after an action; the address carries only their name.
 var flashes = map[string]string{
+	"demo":          "The demo data is there. Its calls come in now: open some of them.",
+	"demo-removed":  "The demo data is removed. Everything else is as it was.",
+	"steps-hidden":  "The first steps are put away. The help has them, too.",
 	"fetching":      "The recording is being fetched. This page shows what comes of it.",
 	"revoked":       "The link is withdrawn: nobody can listen by it any more.",
 	"restored":      "The link works again.",
@@ -258,7 +268,7 @@ var flashes = map[string]string{
 
 // newFrame is the frame of a page for p.
 func (h *Handler) newFrame(r *http.Request, p principal, title, nav string, page any) (frame, error) {
-	f := frame{Title: title, Nav: nav, User: p.Name, CanAct: p.may(operator), CanEdit: p.may(admin), Settings: settingsLinks(p, nav), Page: page}
+	f := frame{Title: title, Nav: nav, User: p.Name, CanAct: p.may(operator), CanEdit: p.may(admin), Settings: settingsLinks(p, nav), Guides: h.guides(r, p), Page: page}
 	done := r.URL.Query().Get("done")
 	f.Flash, f.Bad = flashes[done], done == "failed"
 	if f.Workspace = p.WorkspaceName; p.Workspaces > 1 {

@@ -191,12 +191,16 @@ type frame struct {
 	Elsewhere []records.Membership
 	// Settings are the entries beside a page of the settings; none elsewhere.
 	Settings []settingsLink
-	Page     any
+	// Guides are those of the vendor at hand; Help is filled in by render.
+	Guides []helpLink
+	Help   frameHelp
+	Page   any
 }
 
 // render writes a page. A template that fails leaves nothing half-written.
 func (h *Handler) render(w http.ResponseWriter, r *http.Request, status int, name string, f frame) error {
 	f.Version, f.Now = h.Version, h.Now()
+	f.Help = helpFor(name, f)
 	var b bytes.Buffer
 	if err := h.pages.pages[name].ExecuteTemplate(&b, "layout", f); err != nil {
 		return fmt.Errorf("page %s: %w", name, err)

@@ -34,6 +34,7 @@ type Store interface {
 	ClockStore
 	AlertStore
 	AuditStore
+	FirstRunStore
 }
 
 // Accounts knows who may come in.

@@ -289,6 +289,8 @@ type Info struct {
 	Mappings map[string][]byte `json:"-"`
 	Setup    string            `json:"setup"`
 	Docs     string            `json:"docs,omitempty"`
+	// Demo tells that it is the CRM of the demo data: people do not choose it.
+	Demo bool `json:"-"`
 }
 
 // Field is one setting of a connection.
@@ -318,11 +320,14 @@ func NewRegistry(all ...Connector) Registry {
 	return r
 }
 
-// Infos lists the connectors by id.
+// Infos lists the connectors that people can choose, by id.
 func (r Registry) Infos() []Info {
 	out := make([]Info, 0, len(r))
 	for _, c := range r {
 		info := c.Info()
+		if info.Demo {
+			continue
+		}
 		if p, ok := c.(Prototyper); ok {
 			info.Capabilities = Capabilities(p.Prototype())
 		}

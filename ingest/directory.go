@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/callsync/callsync/call"
@@ -114,12 +113,9 @@ func (d *Directory) again(ctx context.Context, token [sha256.Size]byte) (*feed, 
 
 // lanes are those of connections that f feeds.
 func (f *feed) lanes(connections []records.Connection) []records.Connection {
-	if f.Connections == nil {
-		return connections
-	}
 	var out []records.Connection
 	for _, c := range connections {
-		if slices.Contains(f.Connections, c.ID) {
+		if f.Feeds(c) {
 			out = append(out, c)
 		}
 	}

@@ -23,6 +23,12 @@ type Sampler interface {
 	Sample(event string, at time.Time, s Settings) (Request, error)
 }
 
+// Demonstrator is the Provider of the demo data.
+type Demonstrator interface {
+	// Demonstrate makes some dozens of requests about the hours before now, in the order in which they would have arrived.
+	Demonstrate(now time.Time) ([]Request, error)
+}
+
 // ErrNoSample is wrapped by the error of a Sampler that is asked for an event that it does not know.
 var ErrNoSample = errors.New("there is no sample of this event")
 

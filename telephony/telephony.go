@@ -108,6 +108,8 @@ type Info struct {
 	// Setup is Steps as one Markdown text.
 	Setup string `json:"setup"`
 	Docs  string `json:"docs,omitempty"`
+	// Demo tells that it is the phone system of the demo data: people do not choose it.
+	Demo bool `json:"-"`
 }
 
 // Hook is one event with a URL of its own: /hooks/{provider}/{token}/{Event}.
@@ -145,11 +147,13 @@ func NewRegistry(providers ...Provider) Registry {
 	return r
 }
 
-// Infos lists the providers by id.
+// Infos lists the providers that people can choose, by id.
 func (r Registry) Infos() []Info {
 	out := make([]Info, 0, len(r))
 	for _, p := range r {
-		out = append(out, p.Info())
+		if info := p.Info(); !info.Demo {
+			out = append(out, info)
+		}
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].ID < out[j].ID })
 	return out

@@ -186,7 +186,23 @@
     link.href = to;
   });
 
-  // On narrow screens the menu scrolls: where somebody is must be in sight.
-  var current = document.querySelector(".nav [aria-current]");
-  if (current) { current.parentNode.scrollLeft = current.offsetLeft - 12; }
+  // The menu of narrow screens, and the help: Escape and a click elsewhere close them.
+  var menu = document.querySelector("[data-nav]"), nav = document.getElementById("nav");
+  var showMenu = function (on) {
+    nav.classList.toggle("open", on);
+    menu.setAttribute("aria-expanded", String(on));
+  };
+  if (menu) { menu.addEventListener("click", function () { showMenu(menu.getAttribute("aria-expanded") !== "true"); }); }
+  var closeHelp = function (back) {
+    document.querySelectorAll("details[data-menu][open]").forEach(function (d) {
+      d.open = false;
+      if (back) { d.querySelector("summary").focus(); }
+    });
+  };
+  document.addEventListener("keydown", function (e) {
+    if (e.key !== "Escape") { return; }
+    closeHelp(true);
+    if (menu && menu.getAttribute("aria-expanded") === "true") { showMenu(false); menu.focus(); }
+  });
+  document.addEventListener("click", function (e) { if (!e.target.closest("[data-menu]")) { closeHelp(false); } });
 })();

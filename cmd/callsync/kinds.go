@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/callsync/callsync/connectors"
+	crmdemo "github.com/callsync/callsync/connectors/demo"
 	"github.com/callsync/callsync/connectors/espocrm"
 	"github.com/callsync/callsync/connectors/hubspot"
 	"github.com/callsync/callsync/connectors/odoo"
@@ -13,6 +14,7 @@ import (
 	"github.com/callsync/callsync/telephony/callerdesk"
 	"github.com/callsync/callsync/telephony/callrail"
 	"github.com/callsync/callsync/telephony/deepcall"
+	"github.com/callsync/callsync/telephony/demo"
 	"github.com/callsync/callsync/telephony/generic"
 	"github.com/callsync/callsync/telephony/smartflo"
 	"github.com/callsync/callsync/telephony/xarios"
@@ -24,6 +26,7 @@ func providers() telephony.Registry {
 		callerdesk.New(),
 		callrail.New(),
 		deepcall.New(),
+		demo.New(),
 		generic.New(),
 		smartflo.New(),
 		xarios.New(),
@@ -33,6 +36,7 @@ func providers() telephony.Registry {
 // crms are the kinds of CRMs this binary writes to; a new one is a package and a line here.
 func crms() connectors.Registry {
 	return connectors.NewRegistry(
+		crmdemo.New(),
 		espocrm.New(),
 		hubspot.New(),
 		odoo.New(),

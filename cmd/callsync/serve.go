@@ -251,6 +251,11 @@ func (w watched) DeleteSource(ctx context.Context, workspaceID, id string) error
 	return w.DB.DeleteSource(ctx, workspaceID, id)
 }
 
+func (w watched) RemoveDemo(ctx context.Context, workspaceID string) error {
+	defer w.dir.Forget()
+	return w.DB.RemoveDemo(ctx, workspaceID)
+}
+
 func (w watched) PutOwnNumbers(ctx context.Context, workspaceID string, numbers []records.OwnNumber) error {
 	defer w.dir.Forget()
 	return w.DB.PutOwnNumbers(ctx, workspaceID, numbers)

@@ -81,13 +81,13 @@ func work(ctx context.Context) error {
 	main.RegisterWorkflowWithOptions(workflows.FollowUp, workflow.RegisterOptions{Name: workflows.FollowUpName})
 	main.RegisterWorkflowWithOptions(workflows.Reconcile, workflow.RegisterOptions{Name: workflows.ReconcileName})
 	workers := []worker.Worker{main}
-	for _, info := range kinds.Infos() {
+	for id := range kinds {
 		workerOptions.ActivitiesOnly, workerOptions.Activities = true, p.cfg.Delivery.Concurrency
-		w := temporalx.NewWorker(cl, workflows.ConnectorQueue(info.ID), workerOptions)
+		w := temporalx.NewWorker(cl, workflows.ConnectorQueue(id), workerOptions)
 		w.RegisterActivityWithOptions(deliveries, activity.RegisterOptions{})
 		workers = append(workers, w)
 		workerOptions.Activities = max(1, p.cfg.Delivery.Concurrency/bulkShare)
-		bulk := temporalx.NewWorker(cl, workflows.BulkQueue(info.ID), workerOptions)
+		bulk := temporalx.NewWorker(cl, workflows.BulkQueue(id), workerOptions)
 		bulk.RegisterActivityWithOptions(deliveries, activity.RegisterOptions{})
 		workers = append(workers, bulk)
 	}
