@@ -147,6 +147,7 @@ func (f *fixture) pageIDs(d demo) map[string]string {
 		"/receipts/{id}": "/receipts/" + d.broken, "/sources/{id}": "/sources/" + d.source, "/connections/{id}": "/connections/" + d.hubspot,
 		"/holds/{id}": "/holds/" + hold, "/resyncs/{id}": "/resyncs/" + resync, "/mappings/{object}": "/mappings/call",
 		"/users/{id}": "/users/" + f.idOf("anna@example.com"), "/tokens/{id}": "/tokens/" + f.must(200, "GET", "/tokens", "").items()[0].(map[string]any)["id"].(string),
+		"/help/{page...}": "/help/phones/callrail",
 	}
 }
 

@@ -48,7 +48,7 @@ func (b *browser) open(path string) {
 func (b *browser) signIn(email string) {
 	b.t.Helper()
 	b.open("/login")
-	b.run(chromedp.SetValue(chromedp.CSS("#email"), email), chromedp.SendKeys(chromedp.CSS("#password"), password), chromedp.Click(chromedp.CSS("button.primary")), chromedp.WaitVisible(chromedp.CSS(".top .nav")))
+	b.run(chromedp.SetValue(chromedp.CSS("#email"), email), chromedp.SendKeys(chromedp.CSS("#password"), password), chromedp.Click(chromedp.CSS("button.primary")), chromedp.WaitVisible(chromedp.CSS(".top .brand")))
 }
 
 // js evaluates an expression.
