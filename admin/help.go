@@ -175,7 +175,7 @@ var helpGroups = []struct {
 	{"Phone systems", []string{"phones/*"}},
 	{"CRMs", []string{"crms/*"}},
 	{"Calls on their way", []string{"mapping-language", "matching", "rules", "human-edits", "recordings", "follow-ups", "schema-drift"}},
-	{"Running callsync", []string{"operations", "configuration", "performance", "api"}},
+	{"Running callsync", []string{"alerts", "operations", "configuration", "performance", "api"}},
 }
 
 func (l *library) groups() []helpGroup {
