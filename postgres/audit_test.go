@@ -28,12 +28,13 @@ var auditedTables = []string{"workspaces", "users", "api_tokens", "sources", "ow
 var notAudited = map[string]string{
 	"what the pipeline keeps of calls": "call_list receipt_hours receipts receipts_default inbox receipt_results calls call_aliases events messages forms deliveries delivery_attempts " +
 		"unmatched match_watch recordings recording_blobs follow_ups follow_up_calls resync_calls",
-	"what callsync learns by itself": "agents_seen learned_numbers source_fields source_clocks connection_users crm_schemas crm_schema_versions crm_schema_issues",
-	"turns, leases and budgets":      "rate_budgets rate_turns connection_slots connection_health connection_usage grant_requests source_plans",
-	"pulls: who asked is noted":      "source_pulls pull_receipts pulled_items",
-	"who is signed in":               "sessions",
-	"access, which is not noted yet": "memberships invitations password_links",
-	"the log itself":                 "audit_log schema_migrations",
+	"what callsync learns by itself":  "agents_seen learned_numbers source_fields source_clocks connection_users crm_schemas crm_schema_versions crm_schema_issues",
+	"turns, leases and budgets":       "rate_budgets rate_turns connection_slots connection_health connection_usage grant_requests source_plans",
+	"pulls: who asked is noted":       "source_pulls pull_receipts pulled_items",
+	"who is signed in":                "sessions",
+	"access, which is not noted yet":  "memberships invitations password_links",
+	"alerts, which are not noted yet": "alert_watch arrival_hours alert_settings alerts alert_mutes alert_channels alert_messages",
+	"the log itself":                  "audit_log schema_migrations",
 }
 
 // notYet is why the stores of access are silent: docs/audit.md says so. None is added.
