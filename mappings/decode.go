@@ -290,7 +290,13 @@ func scalar(n *yaml.Node) (any, bool) {
 			return i, true
 		}
 		var f float64
-		if n.Decode(&f) != nil || math.IsInf(f, 0) || math.IsNaN(f) {
+		if err := n.Decode(&f); err != nil {
+			// A float in JSON that is written as a whole number beyond 64 bits with sign: YAML's reader takes it for neither.
+			if f, err = strconv.ParseFloat(n.Value, 64); err != nil {
+				return nil, false
+			}
+		}
+		if math.IsInf(f, 0) || math.IsNaN(f) {
 			return nil, false
 		}
 		if f == math.Trunc(f) && math.Abs(f) < 1<<53 {

@@ -2,6 +2,7 @@ package mappings
 
 import (
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -224,6 +225,21 @@ func FuzzRules(f *testing.F) {
 	f.Add([]byte("rules:\n- {name: A, action: skip, when: {field: started_at, operator: outside hours, value: {days: [fri-mon], from: 9:00, to: 1:00}}}\n- name: B\n  action: sync\n  when: talk_seconds > 3\n"))
 	f.Add([]byte("rules: [{name: A, action: skip, when: {any: [{field: customer.number, operator: one_of, value: [+1*, 0 98765 43210, '*1']}]}}]"))
 	f.Add([]byte("rules: [{name: A, action: skip, when: {field: custom_data.a.b, operator: matches, value: '^a+$'}}]\notherwise: skip"))
+	for _, doc := range hostileDocuments() {
+		f.Add([]byte(doc))
+	}
+	for _, text := range hostileTexts {
+		f.Add([]byte("rules: [{name: \"" + text + "\", action: skip, when: {field: customer.name, operator: matches, value: '" + text + "'}}]"))
+		f.Add([]byte("rules: [{name: A, action: skip, when: {field: tags, operator: one_of, value: [" + text + ", " + text + "]}}]"))
+		f.Add([]byte("rules: [{name: A, action: skip, when: {field: customer.number, operator: starts_with, value: \"" + text + "\"}}, {name: B, action: sync, when: '" + text + "'}]"))
+	}
+	reference, err := os.ReadFile(rulesReference)
+	require.NoError(f, err)
+	for _, b := range fence.FindAllStringSubmatch(string(reference), -1) {
+		if b[1] == "yaml" {
+			f.Add([]byte(b[2]))
+		}
+	}
 	in := indianCall()
 	f.Fuzz(func(t *testing.T, data []byte) {
 		start := time.Now()
