@@ -41,6 +41,7 @@ var without = map[string]string{
 	"message":          "Text messages are skipped.",
 	"form":             "Form submissions are skipped.",
 	"record_link":      "Messages and forms are not tied to contacts that appear later.",
+	"record_read":      "What people change in tasks, tickets, text messages and forms is written over.",
 	"oauth":            "Access is by a token or key in the settings.",
 }
 

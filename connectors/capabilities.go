@@ -43,6 +43,7 @@ func AllCapabilities() []Capability {
 		{"form", "Logs form submissions", can[FormWriter]},
 		{"record_link", "Ties messages and forms to contacts that appear later", can[RecordLinker]},
 		{"record_look_up", "Finds our other records by key", can[RecordFinder]},
+		{"record_read", "Reads our other records before it changes them", can[RecordReader]},
 		{"batch", "Writes many calls in one request", can[BatchWriter]},
 	}
 }
