@@ -244,3 +244,79 @@ func TestMappingRowsWithoutScripts(t *testing.T) {
 	status, _ = f.form(f.signIn("other@example.com"), path+"/row", one)
 	require.Equal(t, 404, status)
 }
+
+// Two people at once, old versions, and a CRM that changes.
+func TestBrowserMappingVersions(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, withPreviews)
+	f.user(f.ws, "anna@example.com", "Anna Smith", "admin")
+	fake := f.withManyFields(402)
+	d := f.demo()
+	path := "/connections/" + d.hubspot + "/mappings/call"
+	document := f.must(200, "GET", path, "").JSON["document"].(string) + "\n  - target: acme_support_401\n    type: picklist\n    value: {const: high}\n"
+	f.must(200, "PUT", path, `{"document": `+text(document)+`}`)
+	b := f.newBrowser("Europe/London")
+	b.size(1280, 900)
+	b.signIn("anna@example.com")
+
+	// Somebody else saves meanwhile: nothing is written over, and the two are put together.
+	b.open(path)
+	b.until(`document.querySelector("#chosen-call") !== null`)
+	js[bool](b, `(document.querySelector("#row-4 > summary").click(), true)`)
+	b.choose("4.mode", "fill_if_empty")
+	theirs := strings.Replace(document, "value: {field: owner_id}", "value: {field: owner_id}\n    mode: always", 1)
+	f.must(200, "PUT", path, `{"document": `+text(theirs)+`, "note": "Theirs", "base_version": 2}`)
+	f.must(409, "PUT", path, `{"document": `+text(theirs)+`, "base_version": 2}`)
+	b.press("save")
+	b.until(`document.getElementById("conflict") !== null`)
+	require.Contains(t, b.text("#conflict"), "saved version 3 after you began from version 2")
+	require.Contains(t, b.text("#conflict"), "hubspot_owner_id")
+	b.picture("editor-conflict", true)
+	b.press("rebase")
+	b.until(`document.getElementById("conflict") === null && document.querySelector("#editor .flash") !== null`)
+	b.press("save")
+	b.until(`location.search.includes("done=mapping")`)
+	document = f.must(200, "GET", path, "").JSON["document"].(string)
+	require.Contains(t, document, "mode: always")
+	require.Contains(t, document, "mode: fill_if_empty")
+
+	// An old version, compared and put in force again.
+	b.open(path + "?compare=1")
+	require.Contains(t, b.text("#diff"), "Support figure 401")
+	js[bool](b, `(document.querySelector("#text-diff summary").click(), true)`)
+	b.picture("editor-versions", true)
+	js[bool](b, `(document.querySelector("form:has(input[name=n][value='2']) button").click(), true)`)
+	b.until(`location.search.includes("done=returned")`)
+	require.EqualValues(t, 2, f.must(200, "GET", path, "").JSON["version"])
+
+	// The CRM changes: the row says so, with the field that was most likely meant.
+	fake.RemoveProperty("calls", "acme_support_401")
+	fake.PutProperty("calls", hubspotfake.Property{Name: "acme_support_value", Label: "Support figure 401", Type: "enumeration", FieldType: "select", Options: []hubspotfake.Option{{Label: "High", Value: "high"}}})
+	f.must(200, "POST", "/connections/"+d.hubspot+"/schema/call/refresh", "")
+	b.open(path)
+	require.Contains(t, b.text("[data-schema]"), "acme_support_value")
+	js[bool](b, `(document.querySelector(".maprow.fails > details > summary").click(), true)`)
+	b.until(`document.querySelector(".maprow.fails .fix") !== null`)
+	b.until(`document.querySelector("#mapping-preview .counts") !== null`)
+	b.picture("editor-drift", true)
+	b.run(chromedp.Click(chromedp.CSS(".maprow.fails .fix")))
+	b.until(`document.querySelector(".maprow.fails") === null`)
+	require.Contains(t, b.rowOrder(), "acme_support_value")
+
+	// One call by its number.
+	b.run(chromedp.SendKeys(chromedp.CSS("#mapping-find"), "(212) 555-0123"))
+	b.until(`document.querySelectorAll("#mapping-preview .previewed > details").length === 1`)
+	require.Contains(t, b.text("#chosen"), "Wei Zhang")
+	b.until(`document.querySelector("#head-4 .gives").innerText !== ""`)
+
+	js[bool](b, `(document.getElementById("editor").removeAttribute("data-unsaved"), true)`)
+	b.dark(true)
+	b.open(path)
+	js[bool](b, `(document.querySelector("#row-5 > summary").click(), true)`)
+	b.until(`document.querySelector("#said-5 .gave") !== null && document.querySelector("#head-2 .gives").innerText !== ""`)
+	b.picture("editor-dark", true)
+	b.size(390, 1500)
+	b.picture("editor-narrow-dark", true)
+	b.dark(false)
+	b.picture("editor-narrow", true)
+}
