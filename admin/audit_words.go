@@ -56,6 +56,12 @@ var auditActions = []auditAction{
 	{"hold.retry", "retried the calls on hold because of “%n”"},
 	{"follow_up.close", "closed the follow-up %n"},
 	{"follow_up.retry", "retried the follow-up %n"},
+	{"alert_channel.create", "added the channel %n for alerts"},
+	{"alert_channel.update", "changed the channel %n for alerts:"},
+	{"alert_channel.delete", "removed the channel %n for alerts"},
+	{"alert_settings.save", "changed when people are alerted:"},
+	{"alert.mute", "muted the alert “%n”"},
+	{"alert.unmute", "had the alert “%n” told again"},
 	{"resync.create", "started a resync"},
 	{"resync.pause", "paused a resync"},
 	{"resync.resume", "went on with a resync"},
@@ -171,6 +177,10 @@ func auditLink(e records.AuditEntry) string {
 		return "/connections/" + e.ObjectID + "/rules"
 	case "actions", "owners":
 		return "/connections/" + e.ObjectID + "/" + e.ObjectKind
+	case "alert_channel", "alert_settings":
+		return "/settings/alerts"
+	case "alert":
+		return "/alerts"
 	case "own_numbers", "learned_number":
 		return "/numbers"
 	case "review", "match_choice":

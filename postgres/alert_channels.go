@@ -53,13 +53,16 @@ func (db *DB) CreateAlertChannel(ctx context.Context, c records.AlertChannel, mo
 	if err != nil {
 		return fmt.Errorf("create a channel: %w", err)
 	}
-	tag, err := db.pool.Exec(ctx, `
-		insert into alert_channels (id, workspace_id, kind, name, config, secrets, kinds, min_severity, enabled)
-		select $2, $1, $3, $4, $5, $6, $7, $8, $9 where (select count(*) from alert_channels c where c.workspace_id = $1) < $10`,
-		c.WorkspaceID, c.ID, c.Kind, c.Name, orEmpty(c.Config), sealed, c.Kinds, c.MinSeverity, c.Enabled, most)
-	if err == nil && tag.RowsAffected() == 0 {
-		err = records.ErrConflict
-	}
+	err = db.changing(ctx, c.WorkspaceID, "alert_channel.create", audited{kind: "alert_channel", id: c.ID}, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `
+			insert into alert_channels (id, workspace_id, kind, name, config, secrets, kinds, min_severity, enabled)
+			select $2, $1, $3, $4, $5, $6, $7, $8, $9 where (select count(*) from alert_channels c where c.workspace_id = $1) < $10`,
+			c.WorkspaceID, c.ID, c.Kind, c.Name, orEmpty(c.Config), sealed, c.Kinds, c.MinSeverity, c.Enabled, most)
+		if err == nil && tag.RowsAffected() == 0 {
+			err = records.ErrConflict
+		}
+		return err
+	})
 	return settingsError("create a channel", err)
 }
 
@@ -70,7 +73,7 @@ func (db *DB) UpdateAlertChannel(ctx context.Context, c records.AlertChannel) er
 	if err != nil {
 		return fmt.Errorf("change a channel: %w", err)
 	}
-	return db.inTx(ctx, func(tx pgx.Tx) error {
+	return db.changing(ctx, c.WorkspaceID, "alert_channel.update", audited{kind: "alert_channel", id: c.ID}, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `update alert_channels set name = $3, config = $4, secrets = $5, kinds = $6, min_severity = $7, enabled = $8, failed_at = null, failure = ''
 			where workspace_id = $1 and id = $2`, c.WorkspaceID, c.ID, c.Name, orEmpty(c.Config), sealed, c.Kinds, c.MinSeverity, c.Enabled)
 		if err := oneRow("change a channel", tag, err); err != nil || c.Enabled {
@@ -84,8 +87,10 @@ func (db *DB) UpdateAlertChannel(ctx context.Context, c records.AlertChannel) er
 
 // DeleteAlertChannel removes a channel and what was said on it. Errors: records.ErrNotFound.
 func (db *DB) DeleteAlertChannel(ctx context.Context, workspaceID, id string) error {
-	tag, err := db.pool.Exec(ctx, `delete from alert_channels where workspace_id = $1 and id = $2`, workspaceID, id)
-	return oneRow("remove a channel", tag, err)
+	err := db.changing(ctx, workspaceID, "alert_channel.delete", audited{kind: "alert_channel", id: id}, func(tx pgx.Tx) error {
+		return mustMeet(tx.Exec(ctx, `delete from alert_channels where workspace_id = $1 and id = $2`, workspaceID, id))
+	})
+	return settingsError("remove a channel", err)
 }
 
 // BeginChannelTest notes that a channel is being tested. It is false where that was less than pause ago: a test reaches

@@ -195,11 +195,14 @@ func (db *DB) AlertSettings(ctx context.Context, workspaceID string) (records.Al
 
 // PutAlertSettings replaces the thresholds of a workspace. Errors: records.ErrRefused for values out of bounds.
 func (db *DB) PutAlertSettings(ctx context.Context, workspaceID string, s records.AlertSettings) error {
-	_, err := db.pool.Exec(ctx, `
+	err := db.changing(ctx, workspaceID, "alert_settings.save", audited{kind: "alert_settings"}, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `
 		insert into alert_settings (workspace_id, held_count, held_hours, trouble_count, silent_minutes, quota_percent) values ($1, $2, $3, $4, $5, $6)
 		on conflict (workspace_id) do update set held_count = excluded.held_count, held_hours = excluded.held_hours, trouble_count = excluded.trouble_count,
 			silent_minutes = excluded.silent_minutes, quota_percent = excluded.quota_percent, updated_at = now()`,
-		workspaceID, s.HeldCount, s.HeldHours, s.TroubleCount, s.SilentMinutes, s.QuotaPercent)
+			workspaceID, s.HeldCount, s.HeldHours, s.TroubleCount, s.SilentMinutes, s.QuotaPercent)
+		return err
+	})
 	return settingsError("replace the settings of alerts", err)
 }
 

@@ -111,8 +111,14 @@ func (db *DB) MuteAlert(ctx context.Context, workspaceID, id string, until time.
 			return err
 		}
 		rows, _ := tx.Query(ctx, `select `+alertColumns+alertsFrom+` and a.id = $2 and a.state <> 'seen'`, workspaceID, id)
-		a, err = pgx.CollectExactlyOneRow(rows, scanAlert)
-		return err
+		if a, err = pgx.CollectExactlyOneRow(rows, scanAlert); err != nil {
+			return err
+		}
+		change := records.Change{Action: "alert.unmute", ObjectKind: "alert", ObjectID: a.ID, ObjectName: a.Title()}
+		if !until.IsZero() {
+			change.Action, change.After = "alert.mute", map[string]any{"until": until.UTC()}
+		}
+		return db.note(ctx, tx, workspaceID, change)
 	})
 	return a, settingsError("mute an alert", err)
 }

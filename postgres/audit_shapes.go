@@ -36,6 +36,10 @@ var auditShapes = map[string]auditShape{
 	"source":     auditRow("sources", "name", "secrets", living, "token_hash", "token_sealed", "old_token_hash", "old_token_until"),
 	"connection": auditRow("connections", "name", "secrets", living, "report", "verified_at", "idempotency"),
 
+	"alert_channel": auditRow("alert_channels", "name", "secrets", "", "sent_at", "failed_at", "failure", "tested_at"),
+	"alert_settings": {`select 'Alerts', to_jsonb(t) - '{workspace_id,updated_at}'::text[], null::bytea from alert_settings t
+		where workspace_id = $1 for no key update`, 1},
+
 	"owners":       auditTable("connection_owners", "agent_key", "owner_id || case when owner_name = '' then '' else ' (' || owner_name || ')' end"),
 	"dispositions": auditTable("connection_dispositions", "value", "option_id"),
 	"own_numbers":  {`select 'Own numbers', coalesce((select jsonb_object_agg(number, coalesce(nullif(label, ''), 'listed')) from own_numbers where workspace_id = $1), '{}'), null::bytea`, 1},

@@ -23,18 +23,19 @@ import (
 // auditedTables hold what people configure and decide: who writes them notes it. All other tables of the schema must be
 // among notAudited, so that a new one is thought about.
 var auditedTables = []string{"workspaces", "users", "api_tokens", "sources", "own_numbers", "connections", "connection_grants",
-	"connection_owners", "connection_dispositions", "rules", "actions", "mappings", "active_mappings", "match_choices", "match_reviews", "resyncs"}
+	"connection_owners", "connection_dispositions", "rules", "actions", "mappings", "active_mappings", "match_choices", "match_reviews", "resyncs",
+	"alert_channels", "alert_settings", "alert_mutes"}
 
 var notAudited = map[string]string{
 	"what the pipeline keeps of calls": "call_list receipt_hours receipts receipts_default inbox receipt_results calls call_aliases events messages forms deliveries delivery_attempts " +
 		"unmatched match_watch recordings recording_blobs follow_ups follow_up_calls resync_calls",
-	"what callsync learns by itself":  "agents_seen learned_numbers source_fields source_clocks connection_users crm_schemas crm_schema_versions crm_schema_issues",
-	"turns, leases and budgets":       "rate_budgets rate_turns connection_slots connection_health connection_usage grant_requests source_plans",
-	"pulls: who asked is noted":       "source_pulls pull_receipts pulled_items",
-	"who is signed in":                "sessions",
-	"access, which is not noted yet":  "memberships invitations password_links",
-	"alerts, which are not noted yet": "alert_watch arrival_hours alert_settings alerts alert_mutes alert_channels alert_messages",
-	"the log itself":                  "audit_log schema_migrations",
+	"what callsync learns by itself": "agents_seen learned_numbers source_fields source_clocks connection_users crm_schemas crm_schema_versions crm_schema_issues",
+	"turns, leases and budgets":      "rate_budgets rate_turns connection_slots connection_health connection_usage grant_requests source_plans",
+	"pulls: who asked is noted":      "source_pulls pull_receipts pulled_items",
+	"what the watch found and told":  "alerts alert_messages alert_watch arrival_hours",
+	"who is signed in":               "sessions",
+	"access, which is not noted yet": "memberships invitations password_links",
+	"the log itself":                 "audit_log schema_migrations",
 }
 
 // notYet is why the stores of access are silent: docs/audit.md says so. None is added.
@@ -58,6 +59,10 @@ var silent = map[string]string{
 	"ReleaseGrant":        "a lease",
 	"MoveContact":         "the CRM has merged two contacts",
 	"UseAPIToken":         "when a token was used last",
+	"MessageSent":         "whether a channel works",
+	"BeginChannelTest":    "whether a channel works",
+	"ChannelTested":       "whether a channel works",
+	"DropOldAlerts":       "mutes that have ended",
 	"EnsureBootstrap":     notYet,
 	"CreateAPIToken":      notYet,
 	"DeleteAPIToken":      notYet,
