@@ -20,6 +20,11 @@ import (
 // changesNothing are the routes whose success is no change of what people configure or decide, and why.
 var changesNothing = map[string]string{
 	"POST /connections/{id}/mappings/{object}/row":            "nothing is saved",
+	"POST /steps/hide":                                        "what Home shows",
+	"POST /demo":                                              "noted as the source and the connection that it adds (TestDemoData)",
+	"POST /demo/remove":                                       "noted as a source that is removed (TestDemoData)",
+	"POST /api/v1/demo":                                       "as POST /demo",
+	"DELETE /api/v1/demo":                                     "as POST /demo/remove",
 	"POST /calls/columns":                                     "what one browser shows",
 	"POST /api/v1/connections/{id}/test":                      "a test; what it resumes is noted as resumed",
 	"POST /connections/{id}/test":                             "a test",

@@ -30,7 +30,7 @@ func (f *fixture) traces(ids ...string) (found []string) {
 	f.t.Helper()
 	rows, err := f.sql.Query(f.t.Context(), `
 		select c.table_name, c.column_name from information_schema.columns c join information_schema.tables t using (table_schema, table_name)
-		where c.table_schema = 'public' and t.table_type = 'BASE TABLE' and c.udt_name = 'uuid' and c.table_name not like 'receipts\_%' and c.column_name <> 'workspace_id'`)
+		where c.table_schema = 'public' and t.table_type = 'BASE TABLE' and c.udt_name = 'uuid' and c.table_name not like 'receipts\_%' and c.column_name <> 'workspace_id' and c.table_name not like 'audit%'`)
 	require.NoError(f.t, err)
 	var columns [][2]string
 	for rows.Next() {
@@ -64,9 +64,9 @@ func (f *fixture) applied() {
 func TestDemoData(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, withDemo)
-	f.relay()
 	own, ownCRM := f.newSource().JSON["id"].(string), f.newConnection().JSON["id"].(string)
 	ownCall := f.simpleCall(f.ws, own, ownCRM)
+	f.relay()
 	kinds := f.must(200, "GET", "/providers", "").Raw + f.must(200, "GET", "/connectors", "").Raw
 	require.NotContains(t, kinds, "Demo", "people do not choose it")
 	f.must(422, "POST", "/sources", `{"provider": "demo"}`)
@@ -119,6 +119,13 @@ func TestDemoData(t *testing.T) {
 		require.Equal(t, before, counted, "what is gone counts no more")
 		f.must(204, "DELETE", "/demo", "")
 	}
+	var noted []string
+	for _, e := range f.entries(records.AuditFilter{}) {
+		if e.ObjectName == "Demo phone system" {
+			noted = append(noted, e.Action)
+		}
+	}
+	require.Equal(t, []string{"source.delete", "source.create", "source.delete", "source.create"}, noted)
 	require.Len(t, f.must(200, "GET", "/sources", "").items(), 1)
 	require.Len(t, f.must(200, "GET", "/connections", "").items(), 1)
 }
@@ -188,8 +195,8 @@ func TestBrowserFirstRun(t *testing.T) {
 func TestStepsCanBePutAway(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.user(f.ws, "v@example.com", "V", records.RoleViewer)
-	f.user(f.ws, "o@example.com", "O", records.RoleOperator)
+	f.user(f.ws, "v@example.com", "V", records.RoleOperator)
+	f.user(f.ws, "o@example.com", "O", records.RoleAdmin)
 	v, o := f.signIn("v@example.com"), f.signIn("o@example.com")
 	source := f.newSource().JSON["id"].(string)
 	f.simpleCall(f.ws, source, id())

@@ -152,7 +152,7 @@ func (helpLinks) Transform(doc *ast.Document, _ text.Reader, ctx parser.Context)
 	_ = ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if l, ok := n.(*ast.Link); ok && entering {
 			to := string(l.Destination)
-			if strings.HasPrefix(to, "https://") || strings.HasPrefix(to, "http://") {
+			if strings.HasPrefix(to, "https://") || strings.HasPrefix(to, "http://") || strings.HasPrefix(to, "mailto:") {
 				l.SetAttributeString("rel", []byte("noreferrer"))
 			} else if file, fragment, found := strings.Cut(to, "#"); file != "" {
 				to = "/help/" + helpPath(path.Join(path.Dir(name), file))

@@ -57,6 +57,7 @@ var helpTopics = map[string]helpTopic{
 	"alerts":           {"alerts", []string{"on-hold", "not-understood"}},
 	"alert_settings":   {"alerts", []string{"on-hold", "not-understood"}},
 	"channel_form":     {"alerts", []string{"on-hold", "not-understood"}},
+	"audit":            {"settings", nil},
 	"help":             {"", nil},
 	"help_page":        {"", nil},
 	"problem":          {"", nil},

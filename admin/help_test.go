@@ -45,7 +45,7 @@ func TestLinksBetweenDocumentsLeadSomewhere(t *testing.T) {
 		require.NotContains(t, string(p.Body), "<script")
 		for _, m := range regexp.MustCompile(`href="([^"]*)"`).FindAllStringSubmatch(string(p.Body), -1) {
 			to, fragment, _ := strings.Cut(m[1], "#")
-			if strings.HasPrefix(to, "http://") || strings.HasPrefix(to, "https://") || to == "/help/adr" || to == "/help/mapping-schema.json" {
+			if strings.HasPrefix(to, "http://") || strings.HasPrefix(to, "https://") || strings.HasPrefix(to, "mailto:") || to == "/help/adr" || to == "/help/mapping-schema.json" {
 				continue
 			}
 			page := p

@@ -28,7 +28,7 @@ func (h *Handler) registerPages(mux *http.ServeMux) {
 	page("GET /help", viewer, h.helpIndexPage)
 	page("GET /help/{page...}", viewer, h.helpDocPage)
 	page("GET /steps", viewer, h.stepRows)
-	page("POST /steps/hide", operator, h.stepsHideForm)
+	page("POST /steps/hide", admin, h.stepsHideForm)
 	page("POST /demo", admin, h.demoAddForm)
 	page("GET /demo/remove", admin, h.demoRemovePage)
 	page("POST /demo/remove", admin, h.demoRemoveForm)

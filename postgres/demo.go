@@ -62,7 +62,7 @@ var ofDemo = []string{
 }
 
 // RemoveDemo deletes the sources and connections of kind records.Demo, those that are deleted already included, with all
-// that belongs to them, and nothing else. Without demo data it does nothing.
+// that belongs to them, and nothing else. The audit log keeps that they were there. Without demo data it does nothing.
 func (db *DB) RemoveDemo(ctx context.Context, workspaceID string) error {
 	return db.inTx(ctx, func(tx pgx.Tx) error {
 		var sources, connections []string
@@ -82,7 +82,10 @@ func (db *DB) RemoveDemo(ctx context.Context, workspaceID string) error {
 				return fmt.Errorf("remove the demo data: %w", storeError(err))
 			}
 		}
-		return nil
+		if len(sources) == 0 {
+			return nil
+		}
+		return writeAudit(ctx, tx, workspaceID, records.Change{Action: "source.delete", ObjectKind: "source", ObjectID: sources[0], ObjectName: "Demo phone system"})
 	})
 }
 
