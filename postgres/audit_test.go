@@ -58,6 +58,7 @@ var silent = map[string]string{
 	"LeaseGrant":          "a lease",
 	"ReleaseGrant":        "a lease",
 	"MoveContact":         "the CRM has merged two contacts",
+	"HideSteps":           "what the home page shows",
 	"UseAPIToken":         "when a token was used last",
 	"MessageSent":         "whether a channel works",
 	"BeginChannelTest":    "whether a channel works",
