@@ -219,7 +219,7 @@ func (d *attempt) adopt(ctx context.Context, session connectors.Session) error {
 	}
 	if (!ok || d.idempotency() == connectors.CreateOnly) && !(told && d.in.Force) {
 		return &connectors.Error{Class: connectors.UnknownOutcome, Err: errNoLookup,
-			Public: fmt.Sprintf("A request to %s got no answer, and %s cannot say whether it made the record. Look there, then retry or skip.", d.label(), d.label())}
+			Public: fmt.Sprintf("A request to %s got no answer, and %s cannot say whether it made the record.", d.label(), d.label())}
 	}
 	return nil
 }

@@ -83,6 +83,46 @@ func TestHoldPages(t *testing.T) {
 	require.Empty(t, f.actions.syncs())
 }
 
+// Text messages and forms that are on hold stand in the list of their hold, lead to their own pages and are retried as calls are.
+func TestHoldOfMessagesAndForms(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.user(f.ws, "o@example.com", "O", records.RoleOperator)
+	source, connection := f.newSource().JSON["id"].(string), f.newConnection().JSON["id"].(string)
+	message, form, held := id(), id(), id()
+	f.exec(`insert into messages (id, workspace_id, source_id, provider_id, state) values ($1, $2, $3, 'm', '{"body": "Is Friday fine?", "customer": {"number": "+14155550101"}}')`, message, f.ws, source)
+	f.exec(`insert into forms (id, workspace_id, source_id, provider_id, state) values ($1, $2, $3, 'f', '{"customer": {"email": "wei@example.com"}}')`, form, f.ws, source)
+	for object, record := range map[string]string{"message": message, "form": form} {
+		delivery := id()
+		if object == "message" {
+			delivery = held
+		}
+		f.exec(`insert into deliveries (id, workspace_id, connection_id, object, key, record_id, state, revision, class, field, reason) values ($1, $2, $3, $4, $5, $6, 'parked', 1, 'invalid', 'hs_communication_body', 'HubSpot refused the field hs_communication_body.')`,
+			delivery, f.ws, connection, object, record, record)
+	}
+	all := f.must(200, "GET", "/holds", "").items()
+	require.Len(t, all, 1, "the cause is one")
+	hold := all[0].(map[string]any)["id"].(string)
+	o := f.signIn("o@example.com")
+	page := f.get(o, "/holds/"+hold)
+	require.Equal(t, 200, page.Status)
+	require.Contains(t, page.Raw, `<a href="/messages/`+message+`"><b>Message</b></a>`)
+	require.Contains(t, page.Raw, `<a href="/forms/`+form+`"><b>Form</b></a>`)
+	require.NotContains(t, page.Raw, "/calls/"+message)
+
+	// Their own pages lead to the row of their own mapping, to the hold, and retry them.
+	for path, object := range map[string]string{"/messages/" + message: "message", "/forms/" + form: "form"} {
+		page = f.get(o, path)
+		require.Contains(t, page.Raw, `href="/connections/`+connection+`/mappings/`+object+`?field=hs_communication_body"`)
+		require.Contains(t, page.Raw, `href="/holds/`+hold+`"`)
+		require.Contains(t, page.Raw, `action="/holds/`+hold+`/retry"`)
+	}
+	require.Equal(t, "/holds/"+hold+"?done=retried-one", f.post(o, "/holds/"+hold+"/retry", url.Values{"delivery": {held}}).Header.Get("Location"))
+	require.Equal(t, []string{f.ws + " " + message + " " + connection}, f.actions.syncs())
+	require.Equal(t, 303, f.post(o, "/holds/"+hold+"/retry", nil).Status)
+	require.Len(t, f.actions.syncs(), 3)
+}
+
 // The table of dispositions: what becomes nothing stands first and is added with one click.
 func TestBrowserDispositions(t *testing.T) {
 	t.Parallel()

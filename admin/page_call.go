@@ -2,6 +2,7 @@ package admin
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -17,31 +18,32 @@ import (
 
 // callPageView is the page of one call.
 type callPageView struct {
-	Call           call.Call
-	Loc            *time.Location
-	Title, Sub     string
-	State, Chip    string
-	Agents         string
-	Duration       *int64
-	StartedAt      time.Time
-	Source         string
-	Lanes          []laneCard
-	FollowUps      []followUpRow
-	Timeline       []moment
-	Artifacts      []artifactLine
-	WindowFrom     time.Time
-	WindowUntil    time.Time
-	Waiting        bool
-	Recordings     []recordingLine
-	Transcript     string
-	TranscriptURL  string
-	Note           string
-	Tags           []string
-	Disposition    string
-	Details        []shownField
-	Refresh        bool
-	NoConnections  bool
-	ConnectionsURL string
+	Call          call.Call
+	Loc           *time.Location
+	Title, Sub    string
+	State, Chip   string
+	Agents        string
+	Duration      *int64
+	StartedAt     time.Time
+	Source        string
+	Lanes         []laneCard
+	FollowUps     []followUpRow
+	Timeline      []moment
+	Artifacts     []artifactLine
+	WindowFrom    time.Time
+	WindowUntil   time.Time
+	Waiting       bool
+	Recordings    []recordingLine
+	Transcript    transcript
+	TranscriptURL string
+	Note          string
+	Tags          []string
+	Disposition   string
+	Details       []shownField
+	Refresh       bool
+	// NoConnections tells that the workspace has none, NoLanes that the source feeds none of those that it has.
+	NoConnections, NoLanes bool
+	SourceID               string
 }
 
 // laneCard is one CRM on the page.
@@ -53,7 +55,7 @@ type laneCard struct {
 	Tone          string
 	State, Chip   string
 	Why           []part
-	Action        string
+	Help          cure
 	URL           string
 	RemoteID      string
 	Written       []shownField
@@ -98,16 +100,20 @@ func (h *Handler) callPage(w http.ResponseWriter, r *http.Request, p principal) 
 		return nil
 	}
 	h.labelKept(r.Context(), p.WorkspaceID, connectors.ObjectCall, d.lanes)
-	v := h.callPageView(d)
+	v, err := h.callPageView(r.Context(), p, d)
+	if err != nil {
+		return err
+	}
 	h.allowSound(w)
 	return h.show(w, r, p, "call", v.Title, "calls", v)
 }
 
-func (h *Handler) callPageView(d callDetail) callPageView {
+func (h *Handler) callPageView(ctx context.Context, p principal, d callDetail) (callPageView, error) {
 	c := d.Call
 	v := callPageView{Call: c, Loc: location(d.source), Agents: agentNames(c), Duration: cmp.Or(c.DurationSeconds, c.TalkSeconds),
 		StartedAt: d.ListedAt, Source: cmp.Or(d.source.Name, c.Provider), WindowFrom: windowUntil(d.CallRow, 0),
 		WindowUntil: windowUntil(d.CallRow, d.source.Window), Note: visible(c.Note), NoConnections: len(d.kept.connections) == 0,
+		NoLanes: len(d.kept.connections) > 0 && len(d.lanes) == 0, SourceID: d.source.ID,
 		Refresh: d.State == records.CallLive || d.State == records.CallWaiting}
 	v.Call.Direction, v.Call.Status = orUnknown(c.Direction), orUnknown(c.Status)
 	v.Title, v.Sub = whoIs(c.Customer)
@@ -116,7 +122,11 @@ func (h *Handler) callPageView(d callDetail) callPageView {
 		v.Tags = append(v.Tags, visible(t))
 	}
 	v.Disposition = visible(strings.Join(slices.DeleteFunc([]string{c.Disposition.Value, c.Disposition.SubValue}, func(s string) bool { return s == "" }), " › "))
-	v.Lanes = laneCards(d.lanes, v.Loc)
+	cures, err := h.cures(ctx, p, d.source, d.lanes)
+	if err != nil {
+		return v, err
+	}
+	v.Lanes = laneCards(d.lanes, cures, v.Loc)
 	for _, f := range d.followUps {
 		v.FollowUps = append(v.FollowUps, h.followUpRow(f))
 	}
@@ -125,24 +135,24 @@ func (h *Handler) callPageView(d callDetail) callPageView {
 		v.Waiting = v.Waiting || a.Waiting
 	}
 	v.Recordings = h.recordingLines(c, d.recordings)
-	v.Transcript, v.TranscriptURL = visible(c.Transcription.Text), webURL(c.Transcription.URL)
+	v.Transcript, v.TranscriptURL = readTranscript(c.Transcription.Text), webURL(c.Transcription.URL)
 	v.Details = callDetails(c)
 	v.Timeline = h.timeline(d)
-	return v
+	return v, nil
 }
 
-func laneCards(lanes []explained, loc *time.Location) []laneCard {
+func laneCards(lanes []explained, cures []cure, loc *time.Location) []laneCard {
 	var cards []laneCard
 	for i, l := range lanes {
 		card := laneCardOf(l)
-		card.N, card.Loc = i, loc
+		card.N, card.Loc, card.Help = i, loc, cures[i]
 		cards = append(cards, card)
 	}
 	return cards
 }
 
 func laneCardOf(l explained) laneCard {
-	card := laneCard{ID: l.Connection.ID, Name: l.Connection.Name, CRM: l.CRM, Tone: l.Tone, Why: l.Parts, Action: l.Action}
+	card := laneCard{ID: l.Connection.ID, Name: l.Connection.Name, CRM: l.CRM, Tone: l.Tone, Why: l.Parts}
 	if l.Delivery == nil {
 		card.State, card.Chip = deliveryChip(nil, 0)
 		if l.Call.Phase == call.Live {
@@ -155,7 +165,9 @@ func laneCardOf(l explained) laneCard {
 	}
 	d := l.Delivery
 	card.State, card.Chip = deliveryChip(&d.Delivery, l.Call.Revision)
-	card.URL, card.RemoteID = webURL(d.RemoteURL), visible(d.RemoteID)
+	if card.RemoteID = visible(d.RemoteID); d.State != records.DeliverySkipped || d.Class != "deleted" {
+		card.URL = webURL(d.RemoteURL)
+	}
 	card.Field, card.Detail, card.Warnings = visible(d.Field), visible(clip(d.Detail, 2000)), d.Warnings
 	card.Attempts = slices.Clone(d.Attempts)
 	slices.Reverse(card.Attempts)

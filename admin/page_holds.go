@@ -88,19 +88,19 @@ func (h *Handler) holdCard(o records.Hold, c records.Connection, doc mappings.Do
 	said := explain(l)
 	card := holdCard{Hold: o, Connection: c.Name, CRM: l.CRM, Action: said.Action}
 	card.Reason = strings.TrimPrefix(said.in(time.UTC, l.Now), "On hold: ")
-	card.Fix, card.FixLabel = cureOf(o, c, card.CRM, said.Action, doc)
+	card.Fix, card.FixLabel = cureOf(o, c, card.CRM, said.Action, doc, connectors.ObjectCall)
 	return card
 }
 
 // cureOf is the place where the cause of a hold is cured: the row of the mapping, the table of dispositions or owners, the
-// rules, the connection or the question to answer.
-func cureOf(o records.Hold, c records.Connection, crm, action string, doc mappings.Document) (to, label string) {
+// rules, the connection or the question to answer. doc is the mapping of the object.
+func cureOf(o records.Hold, c records.Connection, crm, action string, doc mappings.Document, object string) (to, label string) {
 	at := "/connections/" + c.ID
 	switch {
 	case action == actionOpenReview:
 		return "/reviews", "Answer"
 	case o.Class == records.DeliveryDrift:
-		return mappingRowURL(at, o.Field), "Open the mapping"
+		return mappingRowURL(at, object, o.Field), "Open the mapping"
 	case action == actionOpenConnection:
 		return at, "Open the connection"
 	case o.Class == "rule":
@@ -116,16 +116,7 @@ func cureOf(o records.Hold, c records.Connection, crm, action string, doc mappin
 	case strings.Contains(asks, "owner"):
 		return at + "/owners", "Open agents and owners"
 	}
-	return mappingRowURL(at, o.Field), "Open the mapping"
-}
-
-// mappingRowURL is the row of the mapping of calls that fills a field.
-func mappingRowURL(at, field string) string {
-	to := at + "/mappings/" + connectors.ObjectCall
-	if field != "" {
-		to += "?field=" + url.QueryEscape(clip(field, 200))
-	}
-	return to
+	return mappingRowURL(at, object, o.Field), "Open the mapping"
 }
 
 // rowAsks is what the mapping's row of a field reads, in the words of the document.

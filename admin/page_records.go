@@ -174,7 +174,11 @@ func (h *Handler) recordPage(w http.ResponseWriter, r *http.Request, p principal
 		provider = s.Name
 	}
 	v.Who, v.Sub = whoIs(who)
-	v.Loc, v.Source, v.Lanes = loc, provider, laneCards(lanes, loc)
+	cures, err := h.cures(r.Context(), p, s, lanes)
+	if err != nil {
+		return err
+	}
+	v.Loc, v.Source, v.Lanes = loc, provider, laneCards(lanes, cures, loc)
 	for _, l := range v.Lanes {
 		if l.Tone == "wait" {
 			v.Refresh = fmt.Sprintf("%s/%s", v.Back, v.ID)

@@ -19,6 +19,8 @@ type reviewsView struct {
 	Cards   []reviewCard
 	Choices []choiceRow
 	Next    string
+	// One is the question that is shown alone; empty for all.
+	One string
 	// Answered is the question that was answered just now, which can be taken back.
 	Answered *reviewCard
 }
@@ -66,9 +68,15 @@ func (h *Handler) reviewsPage(w http.ResponseWriter, r *http.Request, p principa
 		return err
 	}
 	next := ""
-	if v.Tab == "choices" {
+	if one := q.Get("id"); validID(one) {
+		v.One = one
+	}
+	switch {
+	case v.One != "":
+		err = h.oneReview(r.Context(), p, k, &v)
+	case v.Tab == "choices":
 		next, err = h.choiceRows(r.Context(), p, k, before, &v)
-	} else {
+	default:
 		next, err = h.reviewCards(r.Context(), p, k, before, &v)
 	}
 	if err != nil {
@@ -107,6 +115,21 @@ func (h *Handler) reviewCards(ctx context.Context, p principal, k kept, before r
 		return "", err
 	}
 	all, next = page(all, reviewPageSize, func(r records.Review) records.Cursor { return records.Cursor{At: r.CreatedAt, ID: r.ID} })
+	return next, h.addReviews(ctx, p, k, all, v)
+}
+
+// oneReview is the question that somebody was led to, under the tab where it stands.
+func (h *Handler) oneReview(ctx context.Context, p principal, k kept, v *reviewsView) error {
+	r, err := h.Store.ReviewByID(ctx, p.WorkspaceID, v.One)
+	if err != nil {
+		return err
+	}
+	return h.addReviews(ctx, p, k, []records.Review{r}, v)
+}
+
+// addReviews adds cards of reviews to the page.
+func (h *Handler) addReviews(ctx context.Context, p principal, k kept, all []records.Review, v *reviewsView) error {
+	var err error
 	names := map[string]map[string]string{}
 	for _, r := range all {
 		c, ok := k.connection(r.ConnectionID)
@@ -115,7 +138,7 @@ func (h *Handler) reviewCards(ctx context.Context, p principal, k kept, before r
 		}
 		if names[c.ID] == nil {
 			if names[c.ID], err = h.userNames(ctx, p, c.ID); err != nil {
-				return "", err
+				return err
 			}
 		}
 		card := reviewCard{Review: r, Display: readable(r.Number), Connection: c.Name, CRM: h.crm(c), More: r.Total - len(r.Candidates)}
@@ -130,7 +153,7 @@ func (h *Handler) reviewCards(ctx context.Context, p principal, k kept, before r
 		card.Answer = answerWords(r.Choice, r.Object, nameOf(r.Candidates, r.Choice))
 		v.Cards = append(v.Cards, card)
 	}
-	return next, nil
+	return nil
 }
 
 // nameOf is the name of a candidate.

@@ -253,8 +253,9 @@ type recordingLine struct {
 	ID string
 	// Player is where its sound is; empty where there is none to play.
 	Player string
-	Tone   string
-	Text   []part
+	// State says in a word where it is, Tone colours it.
+	State, Tone string
+	Text        []part
 	// Fetch, Revoke and Restore are the buttons that make sense.
 	Fetch, Revoke, Restore bool
 }
@@ -271,10 +272,10 @@ func (h *Handler) recordingLines(c call.Call, kept []records.Recording) []record
 		at := slices.IndexFunc(kept, func(k records.Recording) bool { return k.Key == key })
 		if key == "" || at < 0 {
 			if r.State == call.RecordingExpected {
-				line.Tone, line.Text = "wait", []part{{Text: "Not yet: the phone system says that there will be one."}}
+				line.State, line.Tone, line.Text = "Not yet", "wait", []part{{Text: "Not yet: the phone system says that there will be one."}}
 			}
 			if r.State == call.RecordingUnavailable || r.State == call.RecordingFailed {
-				line.Tone, line.Text = "idle", []part{{Text: "It will not come: the phone system says that there is none, or not where it is."}}
+				line.State, line.Tone, line.Text = "None", "idle", []part{{Text: "It will not come: the phone system says that there is none, or not where it is."}}
 			}
 			out = append(out, line)
 			continue
@@ -285,14 +286,18 @@ func (h *Handler) recordingLines(c call.Call, kept []records.Recording) []record
 	return out
 }
 
+// recordingWords say where a recording is.
+var recordingWords = map[call.RecordingState]string{call.RecordingArchived: "In the archive", call.RecordingUnavailable: "None", call.RecordingFailed: "Failed",
+	call.RecordingExpected: "Not yet", call.RecordingAvailable: "Not copied"}
+
 func (h *Handler) tellRecording(line *recordingLine, k records.Recording) {
 	line.ID, line.Revoke, line.Restore = k.ID, k.RevokedAt.IsZero(), !k.RevokedAt.IsZero()
 	say := func(tone, text string, at time.Time) {
-		line.Tone, line.Text = tone, []part{{Text: visible(text), At: at}}
+		line.State, line.Tone, line.Text = recordingWords[k.State], tone, []part{{Text: visible(text), At: at}}
 	}
 	if line.Restore {
 		say("idle", "Its link was withdrawn by "+cmp.Or(k.RevokedBy, "somebody")+" ", k.RevokedAt)
-		line.URL = ""
+		line.State, line.URL = "Link withdrawn", ""
 		return
 	}
 	here := recordings.Path + k.Token

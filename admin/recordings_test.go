@@ -61,7 +61,7 @@ func TestRecordingsOfACall(t *testing.T) {
 	f.user(f.ws, "ada@example.com", "Ada", "operator")
 	client := f.signIn("ada@example.com")
 	page := f.get(client, "/calls/"+callID)
-	require.Contains(t, page.Raw, `<audio controls preload="none" src="/recordings/`+k.Token+`">`)
+	require.Contains(t, page.Raw, `<audio controls preload="none" src="/recordings/`+k.Token+`" aria-label="Recording of the call with Jane Doe`)
 	require.Contains(t, page.Raw, "At the phone system.")
 	require.Contains(t, page.Header.Get("Content-Security-Policy"), "media-src 'self' https:")
 	require.NotContains(t, f.get(client, "/calls").Header.Get("Content-Security-Policy"), "media-src")

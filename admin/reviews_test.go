@@ -207,7 +207,7 @@ func TestBrowserReviewsAndOwners(t *testing.T) {
 	b.open("/holds")
 	require.Contains(t, js[string](b, "document.querySelector('main').innerText"), "Several contacts share this number. Choose one under Reviews")
 	b.open("/calls/" + waiting)
-	b.run(chromedp.Click(chromedp.Search(`//a[text()="Answer"]`)), chromedp.WaitVisible(chromedp.CSS("section.crm")))
+	b.run(chromedp.Click(chromedp.CSS("#help-0")), chromedp.WaitVisible(chromedp.CSS(".candidates")))
 	b.run(chromedp.Click(chromedp.CSS(`section[aria-label="+1 415-555-0101"] button[value="contact:102"]`)), chromedp.WaitVisible(chromedp.CSS(".notice")))
 	require.Len(t, f.actions.syncs(), 2)
 	require.Contains(t, js[string](b, "document.querySelector('.notice').innerText"), "Zhang Roofing front desk")

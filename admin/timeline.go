@@ -48,7 +48,7 @@ func (h *Handler) timeline(d callDetail) []moment {
 		add(receiptMoment(r, of[r.ID]))
 	}
 	if until := windowUntil(d.CallRow, d.source.Window); !until.IsZero() && !d.Complete {
-		m := moment{At: until, Tone: "wait", What: "Window ended", More: "What had come by then was delivered."}
+		m := moment{At: until, Tone: "wait", What: "Window ended", More: "Nothing more is waited for; what still comes is an update."}
 		if until.After(now) {
 			m.Future, m.What, m.More = true, "Window ends", "Then the CRMs get what has come."
 		}

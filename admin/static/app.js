@@ -68,11 +68,12 @@
   }, 1000);
 
   // Fresh lists. A part with data-refresh is fetched again while the reader is at its top and not selecting or typing,
-  // so that nothing moves under their eyes.
+  // so that nothing moves under their eyes, nor while they listen to a recording, which would begin anew.
   var idle = function (el) {
     var selection = window.getSelection();
     return document.visibilityState === "visible" && el.getBoundingClientRect().top > -120 &&
-      !(selection && !selection.isCollapsed) && !document.querySelector("details[data-hold][open], [data-refresh] tbody input:checked");
+      !(selection && !selection.isCollapsed) &&
+      !Array.from(el.querySelectorAll("audio")).some(function (a) { return !a.paused || a.currentTime > 0 && !a.ended; }) && !document.querySelector("details[data-hold][open], [data-refresh] tbody input:checked");
   };
   setInterval(function () {
     document.querySelectorAll("[data-refresh]").forEach(function (el) {
@@ -162,7 +163,7 @@
   });
   var chosen = function () {
     var ticks = Array.from(document.querySelectorAll("#calls input[form=bulk]")), n = ticks.filter(function (t) { return t.checked; }).length;
-    document.querySelectorAll("[data-chosen]").forEach(function (b) { b.hidden = n === 0; b.textContent = "Deliver the chosen " + n + " again"; });
+    document.querySelectorAll("[data-chosen]").forEach(function (b) { b.disabled = n === 0; b.textContent = n === 0 ? "Deliver again" : "Deliver " + n + " again"; });
     document.querySelectorAll("[data-tick-all]").forEach(function (a) { a.checked = n > 0 && n === ticks.length; a.indeterminate = n > 0 && n < ticks.length; });
   };
   document.addEventListener("change", function (e) {

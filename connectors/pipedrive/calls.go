@@ -304,7 +304,7 @@ const (
 // tooMany is the answer of a look-up that would have to read on for too long.
 func tooMany(what string) error {
 	return &connectors.Error{Class: connectors.UnknownOutcome,
-		Public: "A request got no answer, and Pipedrive has so many new " + what + " that callsync cannot find out whether it was done. Look there, then retry or skip."}
+		Public: "A request got no answer, and Pipedrive has so many new " + what + " that callsync cannot find out whether it was done."}
 }
 
 // findActivity looks for the activity that carries our key, the newest first.
