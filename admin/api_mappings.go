@@ -58,7 +58,7 @@ type mappingPut struct {
 	Body    struct {
 		Document    MappingText `json:"document"`
 		Note        string      `json:"note,omitempty" maxLength:"500" doc:"What this version changes."`
-		BaseVersion int         `json:"base_version,omitempty" minimum:"1" doc:"The version that it was made from. If another one is in force by now, nothing is saved (409)."`
+		BaseVersion int         `json:"base_version,omitempty" minimum:"0" doc:"The version that it was made from. If another one is in force by now, nothing is saved (409, with the rows that changed). 0 or none saves over whatever is in force."`
 	}
 }
 
@@ -97,9 +97,33 @@ func (h *Handler) putMapping(ctx context.Context, p principal, in *mappingPut) (
 	}
 	view, err := h.saveMapping(ctx, p, in.ID, in.Object, in.Body.Document.Text, in.Body.Note, base)
 	if errors.Is(err, records.ErrOutdated) {
-		return nil, problem(http.StatusConflict, fmt.Sprintf("Nothing was saved: version %d is not in force any more. Read the mapping again, and see in the versions what was changed.", base))
+		return nil, h.outdated(ctx, p, in.PathObject, base)
 	}
 	return &answer[MappingView]{view}, err
+}
+
+// outdated refuses a document that was made from a version that is not in force any more, and names the rows that changed since.
+func (h *Handler) outdated(ctx context.Context, p principal, in PathObject, base int) error {
+	all, err := h.Store.MappingVersions(ctx, p.WorkspaceID, in.ID, in.Object)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(all, func(v records.MappingVersion) bool { return v.Active })
+	if i < 0 {
+		return notFound()
+	}
+	now := all[i].Version
+	out := problem(http.StatusConflict, fmt.Sprintf("Nothing was saved: version %d is in force by now, and this was made from version %d.", now, base))
+	out.Field = "base_version"
+	changes, err := diffVersions(all, base, now)
+	if err != nil {
+		out.Detail += fmt.Sprintf(" There is no version %d.", base)
+		return out
+	}
+	for _, c := range rowChanges(changes, editorFields{}, nil) {
+		out.Errors = append(out.Errors, FieldError{c.Target, fmt.Sprintf("%s from version %d to %d", capital(c.Kind), base, now)})
+	}
+	return out
 }
 
 // saveMapping checks a document, stores it as the next version and puts it in force. The API and the page save by it.

@@ -248,6 +248,28 @@ func TestMappings(t *testing.T) {
 	f.must(404, "GET", path+"/versions/9", "")
 	f.must(404, "GET", "/connections/"+cid+"/mappings/nothing", "")
 
+	// What was made from a version that is not in force any more is not saved, and the rows that changed since are named.
+	title := func(value string, more string) string {
+		return `{"document": ` + text("format: 1\nobject: call\nfields:\n"+at+"  - target: hs_call_title\n    value: {const: "+value+"}\n") + more + `}`
+	}
+	f.must(200, "PUT", path, title("four", `, "base_version": 2`))
+	r = f.must(409, "PUT", path, title("five", `, "base_version": 2`))
+	require.Contains(t, r.JSON["detail"], "version 4 is in force by now, and this was made from version 2")
+	require.Equal(t, []any{map[string]any{"field": "hs_call_title", "message": "Changed from version 2 to 4"}}, r.JSON["errors"])
+	f.must(409, "PUT", path, title("five", `, "base_version": 99`))
+	f.must(422, "PUT", path, title("five", `, "base_version": -1`))
+	require.Len(t, f.must(200, "GET", path+"/versions", "").items(), 4, "nothing was saved")
+	for match, status := range map[string]int{`"2"`: 409, `W/"3"`: 409, "soon": 422} {
+		req, err := http.NewRequestWithContext(t.Context(), "PUT", f.http.URL+"/api/v1"+path, strings.NewReader(title("five", "")))
+		require.NoError(t, err)
+		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Authorization", "Bearer "+f.token)
+		req.Header.Set("If-Match", match)
+		require.Equal(t, status, f.do(f.http.Client(), req).Status, match)
+	}
+	f.must(200, "PUT", path, title("five", `, "base_version": 0`))
+	f.must(200, "PUT", path, title("six", ""))
+
 	// A CRM that does not answer must not keep anybody from saving.
 	f.crm.Close()
 	r = put(200, "format: 1\nobject: call\nfields:\n  - target: anything\n    value: {const: x}\n", "")

@@ -290,6 +290,8 @@ func TestMappingVersions(t *testing.T) {
 	n, err := r.AddMappingVersion(r.ctx, r.ws, records.MappingVersion{ConnectionID: c.ID, Object: "contact", Document: "c: d"})
 	require.NoError(t, err)
 	require.Equal(t, 1, n, "each object counts for itself")
+	_, err = r.AddMappingVersion(r.ctx, r.ws, records.MappingVersion{ConnectionID: c.ID, Object: "call", Document: "x: y", Base: 7})
+	require.ErrorIs(t, err, records.ErrOutdated)
 	all, err := r.MappingVersions(r.ctx, r.ws, c.ID, "call")
 	require.NoError(t, err)
 	require.Len(t, all, 8)
