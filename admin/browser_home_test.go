@@ -71,6 +71,6 @@ func TestHomeIsOfOneWorkspace(t *testing.T) {
 	f.user(other, "w@example.com", "W", "admin")
 	w := f.get(f.signIn("w@example.com"), "/")
 	require.NotContains(t, w.Raw, "Data warehouse")
-	require.Contains(t, w.Raw, "From here to the first call")
+	require.Contains(t, w.Raw, "from here to the first call")
 	require.Equal(t, 1, strings.Count(w.Raw, `href="/sources/new"`))
 }
