@@ -200,7 +200,6 @@ func TestMappingRowsWithoutScripts(t *testing.T) {
 	require.Equal(t, "# ours\nformat: 1\nobject: call\nfields:\n  - {target: hs_call_title, mode: always, value: {template: \"Call of {{ customer.name }}!\"}}\n  - {target: hs_timestamp, type: datetime, value: {field: started_at}}\n", saved)
 
 	// Buttons of rows.
-	page = f.get(boss, path).Raw
 	document = saved
 	order := func(do string, more ...func(url.Values)) string {
 		v := url.Values{"do": {do}, "tab": {"rows"}, "text": {saved}, "base": {"2"}}
