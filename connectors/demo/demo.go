@@ -66,24 +66,29 @@ func (Connector) Open(connectors.Settings) (connectors.Session, error) { return 
 
 type session struct{}
 
-// outcomes are those that the demo CRM takes. “Callback requested” is not among them, so that something is on hold.
+// outcomes are those that the demo CRM takes. “Callback requested” is not among them, so that two calls are on hold.
 var outcomes = []connectors.DispositionOption{{ID: "Interested", Label: "Interested"}, {ID: "Solved", Label: "Solved"}, {ID: "Not interested", Label: "Not interested"}, {ID: "Call again", Label: "Call again"}}
 
-// people are the contacts, by number. One number is that of two.
-var people = map[string][]connectors.Contact{
-	"+12025550143": {contact("C-1001", "Jane Doe", "U-1")},
-	"+12025550117": {contact("C-1002", "Rahul Sharma", "U-1")},
-	"+12025550126": {contact("C-1003", "Chloé Lefèvre", "U-2")},
-	"+12025550132": {contact("C-1004", "Wei Zhang", "U-1")},
-	"+12025550158": {contact("C-1005", "Priya Natarajan", "U-2")},
-	"+12025550164": {contact("C-1006", "Omar Haddad", "U-2")},
-	"+12025550171": {contact("C-1007", "Diego Alvarez", "U-1"), contact("C-1008", "Lucía Alvarez", "U-2")},
+// people are the contacts. One number is that of two, of whom callsync has to ask.
+var people = []connectors.Contact{
+	contact("C-1001", "Jane Doe", "+1 202-555-0143", "Doe & Daughters Plumbing", "U-1", 3),
+	contact("C-1002", "Rahul Sharma", "+1 202-555-0117", "Sharma Imports", "U-1", 41),
+	contact("C-1003", "Chloé Lefèvre", "+1 202-555-0126", "", "U-2", 12),
+	contact("C-1004", "Wei Zhang", "+1 202-555-0132", "Zhang & Sons", "U-1", 8),
+	contact("C-1005", "Priya Natarajan", "+1 202-555-0158", "Natarajan Dental", "U-2", 77),
+	contact("C-1006", "Omar Haddad", "+1 202-555-0164", "", "U-2", 20),
+	contact("C-1007", "Diego Alvarez", "+1 202-555-0171", "Alvarez Roofing", "U-1", 5),
+	contact("C-1008", "Lucía Alvarez", "+1 202-555-0171", "Alvarez Interiors", "U-2", 190),
 }
 
 var users = []connectors.Owner{{ID: "U-1", Email: "anna@demo.example", Name: "Anna Smith", Active: true}, {ID: "U-2", Email: "ben@demo.example", Name: "Ben Ortiz", Active: true}}
 
-func contact(id, name, owner string) connectors.Contact {
-	return connectors.Contact{Ref: connectors.Ref{Object: connectors.ObjectContact, ID: id}, Name: name, OwnerID: owner}
+// contact is one of people, with its number as somebody typed it, and how many days ago it was changed.
+func contact(id, name, number, company, owner string, days int) connectors.Contact {
+	first, _, _ := strings.Cut(name, " ")
+	plain := strings.NewReplacer("é", "e", "í", "i").Replace(strings.ToLower(first))
+	return connectors.Contact{Ref: connectors.Ref{Object: connectors.ObjectContact, ID: id}, Name: name, OwnerID: owner, Numbers: []string{number},
+		Emails: []string{plain + "@demo.example"}, Company: company, ModifiedAt: time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -days)}
 }
 
 // WriteCall implements connectors.Session.
@@ -113,9 +118,17 @@ func written(kind, key, remoteID string, links []connectors.Ref) connectors.Writ
 	return connectors.Written{RemoteID: id, Created: remoteID == "", Linked: links}
 }
 
+// digits are those of a number: it stands here as people write it.
+var digits = strings.NewReplacer(" ", "", "-", "")
+
 // FindContacts implements connectors.ContactMatcher.
-func (session) FindContacts(_ context.Context, q connectors.PhoneQuery) ([]connectors.Contact, error) {
-	return slices.Clone(people[q.E164]), nil
+func (session) FindContacts(_ context.Context, q connectors.PhoneQuery) (found []connectors.Contact, err error) {
+	for _, c := range people {
+		if slices.ContainsFunc(c.Numbers, func(n string) bool { return digits.Replace(n) == q.E164 }) {
+			found = append(found, c)
+		}
+	}
+	return found, nil
 }
 
 // FindOwner implements connectors.OwnerResolver.
