@@ -131,7 +131,7 @@ func newCRM(t *testing.T) connectortest.CRM {
 		return out
 	}
 	crm := connectortest.CRM{
-		Handler: f,
+		Handler: held(t, f),
 		Count: func(key string) int {
 			n := 0
 			for _, c := range f.State(true).Calls {

@@ -44,7 +44,7 @@ func account(o hubspotfake.Options) *hubspotfake.Fake {
 
 func connect(t *testing.T, h http.Handler) connectors.Session {
 	t.Helper()
-	s := httptest.NewServer(h)
+	s := httptest.NewServer(held(t, h))
 	t.Cleanup(s.Close)
 	session, err := hubspot.New().Open(settings(s.URL))
 	require.NoError(t, err)

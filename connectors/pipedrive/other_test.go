@@ -302,7 +302,7 @@ func TestPrices(t *testing.T) {
 	}
 	for name, cost := range pipedrive.Prices() {
 		part := strings.Fields(name)
-		op := spec{docs[part[0]]}.operation(part[1], strings.ReplaceAll(part[2], "{id}", "1"))
+		op := docs[part[0]].Operation(part[1], strings.ReplaceAll(part[2], "{id}", "1"))
 		require.NotNil(t, op, name)
 		require.Equal(t, cost, op["x-token-cost"], name)
 	}
