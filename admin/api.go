@@ -137,18 +137,22 @@ type none struct{}
 // answer is an answer with a body.
 type answer[T any] struct{ Body T }
 
-// handle registers an operation that needs at least role. The handler's errors become problems.
+// handle registers an operation that needs at least role, which is looked at before anything of the request is read: who may
+// not do it is told so, whatever they sent. The handler's errors become problems.
 func handle[I, O any](h *Handler, role string, op huma.Operation, f func(context.Context, principal, *I) (*O, error)) {
 	op.OperationID = strings.ToLower(op.Method) + strings.NewReplacer("/", "-", "{", "", "}", "").Replace(op.Path)
 	op.Errors = []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusUnprocessableEntity}
+	op.Middlewares = append(op.Middlewares, func(ctx huma.Context, next func(huma.Context)) {
+		if p, ok := principalOf(ctx.Context()); !ok {
+			_ = huma.WriteErr(h.huma, ctx, http.StatusUnauthorized, "This needs a valid API token.") // the reader is gone if this fails
+		} else if !p.may(role) {
+			_ = huma.WriteErr(h.huma, ctx, http.StatusForbidden, "Your role may not do this. Ask an admin of your workspace.")
+		} else {
+			next(ctx)
+		}
+	})
 	huma.Register(h.huma, op, func(ctx context.Context, in *I) (*O, error) {
-		p, ok := principalOf(ctx)
-		if !ok {
-			return nil, problem(http.StatusUnauthorized, "This needs a valid API token.")
-		}
-		if !p.may(role) {
-			return nil, problem(http.StatusForbidden, "Your role may not do this. Ask an admin of your workspace.")
-		}
+		p, _ := principalOf(ctx)
 		if w, ok := any(in).(withIDs); ok {
 			for _, id := range w.ids() {
 				if !validID(id) {

@@ -67,7 +67,7 @@ type Secrets struct {
 	Keys          Secret `envconfig:"CALLSYNC_SECRET_KEYS" needed:"serve worker" desc:"Keys that seal stored secrets, as id:base64 (32 bytes each), separated by commas. The first one seals, all of them open: to rotate, put a new one in front and keep the old one."`
 	AdminToken    Secret `envconfig:"CALLSYNC_ADMIN_TOKEN" desc:"API token of the bootstrap admin; empty: one is made at the first start and printed once. A new value is added to the old ones."`
 	AdminEmail    string `envconfig:"CALLSYNC_ADMIN_EMAIL" desc:"E-mail of a UI user who is made at the start, if there is none with it yet"`
-	AdminPassword Secret `envconfig:"CALLSYNC_ADMIN_PASSWORD" desc:"Password of that user, at least 8 characters, better 12; that of an existing user is not changed"`
+	AdminPassword Secret `envconfig:"CALLSYNC_ADMIN_PASSWORD" desc:"Password of that user, at least 12 characters and none that is tried first; that of an existing user is not changed"`
 }
 
 // Intake bounds what serve does with webhooks.

@@ -134,6 +134,25 @@ func TestLoadReportsEverything(t *testing.T) {
 	require.Equal(t, len(names)+1, strings.Count(err.Error(), "\n")+1, "one line each")
 }
 
+// The first admin's password keeps to the rule of the pages; an easy one is an error, not a warning.
+func TestAdminPasswordKeepsToTheRule(t *testing.T) {
+	for password, want := range map[string]string{
+		"eleven char": "at least 12 characters", "password1234": "tried first", "Anna@example.com": "e-mail address is no password", "four plain words here": "",
+	} {
+		env := good()
+		env["CALLSYNC_ADMIN_EMAIL"], env["CALLSYNC_ADMIN_PASSWORD"] = "anna@example.com", password
+		setenv(t, env)
+		_, err := Load(Serve)
+		if want == "" {
+			require.NoError(t, err)
+			continue
+		}
+		require.ErrorContains(t, err, "CALLSYNC_ADMIN_PASSWORD cannot be taken")
+		require.ErrorContains(t, err, want)
+		require.NotContains(t, err.Error(), password)
+	}
+}
+
 func TestPublicURL(t *testing.T) {
 	t.Parallel()
 	for url, ok := range map[string]bool{

@@ -132,8 +132,8 @@ func (s Secrets) adminProblems() Problems {
 			out = append(out, Problem{"CALLSYNC_ADMIN_EMAIL", "is not an e-mail address", "write name@example.com"})
 		}
 	}
-	if n := len(s.AdminPassword); s.AdminPassword != "" && (n < secretbox.MinPassword || n > secretbox.MaxPassword) {
-		out = append(out, Problem{"CALLSYNC_ADMIN_PASSWORD", "is too short or too long", fmt.Sprintf("give %d to %d characters", secretbox.MinPassword, secretbox.MaxPassword)})
+	if said := secretbox.RefusePassword(s.AdminPassword.Reveal(), s.AdminEmail); s.AdminPassword != "" && said != "" {
+		out = append(out, Problem{"CALLSYNC_ADMIN_PASSWORD", "cannot be taken", said})
 	}
 	return out
 }
@@ -186,9 +186,6 @@ func (c Config) Warnings() []string {
 	}
 	if t := c.Secrets.AdminToken; t != "" && len(t) < strongAdminToken {
 		out = append(out, fmt.Sprintf("CALLSYNC_ADMIN_TOKEN is short: give at least %d random characters", strongAdminToken))
-	}
-	if p := c.Secrets.AdminPassword.Reveal(); p != "" && secretbox.RefusePassword(p, c.Secrets.AdminEmail) != "" {
-		out = append(out, fmt.Sprintf("CALLSYNC_ADMIN_PASSWORD is easily guessed: give at least %d characters, and none of the passwords that are tried first", secretbox.ChosenPassword))
 	}
 	if u, err := url.Parse(c.HTTP.PublicURL); err == nil && u.Scheme == "http" && !loopback(u.Hostname()) {
 		out = append(out, "CALLSYNC_PUBLIC_URL is not https: tokens in hook URLs cross the network in the clear")

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/crypto/argon2"
 )
@@ -26,9 +27,9 @@ const (
 	maxArgonTime   = 16
 )
 
-// Bounds of a password, in bytes. People who choose one are held to more (RefusePassword).
+// Bounds of a password: of its characters, and of its bytes. RefusePassword has the whole rule.
 const (
-	MinPassword = 8
+	MinPassword = 12
 	MaxPassword = 1024
 )
 
@@ -36,7 +37,7 @@ var (
 	// ErrPasswordMismatch is returned by VerifyPassword for the wrong password.
 	ErrPasswordMismatch = errors.New("password does not match")
 	// ErrPasswordLength is returned by HashPassword for a password that is too short or too long.
-	ErrPasswordLength = fmt.Errorf("a password has %d to %d bytes", MinPassword, MaxPassword)
+	ErrPasswordLength = fmt.Errorf("a password has %d characters at least and %d bytes at most", MinPassword, MaxPassword)
 )
 
 // slots bounds how many hashes are computed at once: each takes 19 MiB, and anybody may try to sign in.
@@ -45,7 +46,7 @@ var slots = make(chan struct{}, 4)
 // HashPassword makes an argon2id hash in PHC form ("$argon2id$v=19$m=...,t=...,p=...$salt$hash"). It takes tens of
 // milliseconds. It returns ErrPasswordLength.
 func HashPassword(password string) (string, error) {
-	if len(password) < MinPassword || len(password) > MaxPassword {
+	if utf8.RuneCountInString(password) < MinPassword || len(password) > MaxPassword {
 		return "", ErrPasswordLength
 	}
 	salt := make([]byte, argonSalt)

@@ -7,20 +7,18 @@ import (
 	"unicode/utf8"
 )
 
-// ChosenPassword is the least number of characters of a password that a person chooses.
-const ChosenPassword = 12
-
 // commonPasswords are those that guessing begins with, of the length that is asked for here.
 //
 //go:embed common_passwords.txt
 var commonPasswords string
 
-// RefusePassword says in a sentence for people why a password cannot be taken by who signs in with email; empty if it
-// can. Length is what counts: no rule asks for digits or signs, as NIST SP 800-63B advises.
+// RefusePassword is the one rule for passwords, wherever they come from: a form, standard input, the environment. It says in
+// a sentence for people why a password cannot be taken by who signs in with email; empty if it can. Length is what counts: no
+// rule asks for digits or signs, as NIST SP 800-63B advises.
 func RefusePassword(password, email string) string {
 	switch folded, mail := strings.ToLower(password), strings.ToLower(strings.TrimSpace(email)); {
-	case utf8.RuneCountInString(password) < ChosenPassword:
-		return fmt.Sprintf("Choose a password of at least %d characters. Some words in a row do well.", ChosenPassword)
+	case utf8.RuneCountInString(password) < MinPassword:
+		return fmt.Sprintf("Choose a password of at least %d characters. Some words in a row do well.", MinPassword)
 	case len(password) > MaxPassword:
 		return fmt.Sprintf("This password is too long: at most %d bytes are taken.", MaxPassword)
 	case mail != "" && (folded == mail || strings.TrimRight(folded, "0123456789!.") == mail):
