@@ -57,7 +57,7 @@ func TestBrowserAddsASource(t *testing.T) {
 	require.Contains(t, js[string](b, "document.querySelector('#tests').innerText"), "Final report: inbound call from callsync test call")
 	require.Contains(t, js[string](b, "document.querySelector('#arrivals').innerText"), "only a test")
 	b.picture("source-tested", true)
-	b.run(chromedp.Click(chromedp.CSS(`button[value="dialer-disposition"]`)))
+	b.run(chromedp.Click(chromedp.CSS("#one-request summary")), chromedp.Click(chromedp.CSS(`button[value="dialer-disposition"]`)))
 	b.until("document.querySelectorAll('#tests .results li').length === 1 && document.querySelector('#tests').innerText.includes('Disposition')")
 	b.run(chromedp.Click(chromedp.CSS("#tests a.button")), chromedp.WaitVisible(chromedp.CSS("#timeline")))
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
+	"maps"
 	"net/http"
 	"path"
 	"regexp"
@@ -174,8 +175,8 @@ var helpGroups = []struct {
 	{"Begin here", []string{"guide", "glossary"}},
 	{"Phone systems", []string{"phones/*"}},
 	{"CRMs", []string{"crms/*"}},
-	{"Calls on their way", []string{"mapping-language", "matching", "rules", "human-edits", "recordings", "follow-ups", "schema-drift"}},
-	{"Running callsync", []string{"alerts", "operations", "configuration", "performance", "api"}},
+	{"Calls on their way", []string{"mapping-editor", "mapping-language", "matching", "rules", "human-edits", "recordings", "follow-ups", "schema-drift"}},
+	{"Running callsync", []string{"alerts", "access", "audit", "operations", "configuration", "performance", "api"}},
 }
 
 func (l *library) groups() []helpGroup {
@@ -205,12 +206,23 @@ func (l *library) groups() []helpGroup {
 	}
 	var rest []*helpPage
 	for _, p := range all {
-		if !taken[p.Path] {
+		// Decisions have a list of their own.
+		if !taken[p.Path] && !strings.HasPrefix(p.Path, "adr/") {
 			rest = append(rest, p)
 		}
 	}
-	add("How it is made", rest)
+	add("How it is made", append(rest, &helpPage{Path: "adr", Title: "Decisions, and why they were taken"}))
 	return out
+}
+
+// decisions are the records of what was decided and why, the first one first.
+func (l *library) decisions() (all []*helpPage) {
+	for _, at := range slices.Sorted(maps.Keys(l.pages)) {
+		if strings.HasPrefix(at, "adr/") {
+			all = append(all, l.pages[at])
+		}
+	}
+	return all
 }
 
 // helpIndexView is the list of documents; helpView one of them.
@@ -241,15 +253,7 @@ func (h *Handler) helpDocPage(w http.ResponseWriter, r *http.Request, p principa
 		return nil
 	}
 	if at == "adr" {
-		var all []*helpPage
-		for _, g := range l.groups() {
-			for _, page := range g.Pages {
-				if strings.HasPrefix(page.Path, "adr/") {
-					all = append(all, page)
-				}
-			}
-		}
-		return h.show(w, r, p, "help", "Decisions", "help", helpIndexView{[]helpGroup{{"Decisions", all}}})
+		return h.show(w, r, p, "help", "Decisions", "help", helpIndexView{[]helpGroup{{"Decisions", l.decisions()}}})
 	}
 	doc, ok := l.pages[at]
 	if !ok {

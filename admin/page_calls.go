@@ -225,8 +225,19 @@ func whoIs(c call.Party) (title, sub string) {
 	case number != "":
 		return number, visible(clip(cmp.Or(c.Email, c.City), 120))
 	}
-	return "Unknown caller", visible(clip(c.Email, 120))
+	return unknownCaller, visible(clip(c.Email, 120))
 }
+
+// caller names who a list calls by a name or, if there is none, by a number.
+func caller(nameOrNumber string) string {
+	if strings.HasPrefix(nameOrNumber, "+") {
+		nameOrNumber = readable(nameOrNumber)
+	}
+	return visible(clip(cmp.Or(nameOrNumber, unknownCaller), 120))
+}
+
+// unknownCaller stands for who has neither a name nor a number.
+const unknownCaller = "Unknown caller"
 
 // readable writes an E.164 number with the spaces that people of its country are used to.
 func readable(e164 string) string {

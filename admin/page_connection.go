@@ -209,7 +209,7 @@ func (v connectionPage) sentence() ([]part, string) {
 }
 
 func (h *Handler) recentRow(d records.RecentDelivery, c records.Connection, k kept) recentRow {
-	row := recentRow{RecentDelivery: d, Who: visible(clip(cmp.Or(d.Name, readable(d.Number), "Unknown number"), 80)), Loc: location(k.sources[d.SourceID])}
+	row := recentRow{RecentDelivery: d, Who: visible(clip(cmp.Or(d.Name, readable(d.Number), unknownCaller), 80)), Loc: location(k.sources[d.SourceID])}
 	row.RemoteURL = webURL(d.RemoteURL)
 	row.Label, row.Tone = deliveryChip(&records.Delivery{State: d.State}, 0)
 	switch {

@@ -82,7 +82,7 @@ func (h *Handler) followUpsPage(w http.ResponseWriter, r *http.Request, p princi
 func (h *Handler) followUpRow(f records.FollowUpItem) followUpRow {
 	why := h.whyFollowUp(f)
 	row := followUpRow{FollowUpItem: f, Why: why.Parts, Action: why.Action, CRM: h.label(f.Connector), URL: webURL(f.Delivery.RemoteURL),
-		Who: visible(cmp.Or(f.Customer, readable(f.Number), "Unknown caller")), What: visible(cmp.Or(f.Plan.Subject, f.Action)),
+		Who: visible(cmp.Or(f.Customer, readable(f.Number), unknownCaller)), What: visible(cmp.Or(f.Plan.Subject, f.Action)),
 		State: title(f.State), Chip: why.Tone, Closes: f.Kind == records.FollowUpTask && !f.Over()}
 	if f.Delivery.State == records.DeliveryParked {
 		row.State = "On hold"

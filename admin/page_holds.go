@@ -209,7 +209,7 @@ func (h *Handler) holdPage(w http.ResponseWriter, r *http.Request, p principal) 
 		v.Next = "/holds/" + id + "?after=" + items[heldPage-1].DeliveryID
 	}
 	for _, item := range items {
-		row := heldRow{HeldItem: item, Who: visible(clip(cmp.Or(item.Name, readable(item.Number), "Unknown number"), 80)), Kind: item.Object, URL: "/calls/" + item.RecordID}
+		row := heldRow{HeldItem: item, Who: visible(clip(cmp.Or(item.Name, readable(item.Number), unknownCaller), 80)), Kind: item.Object, URL: "/calls/" + item.RecordID}
 		switch item.Object {
 		case "message", "form":
 			row.Who, row.URL = title(item.Object), "/"+item.Object+"s/"+item.RecordID

@@ -136,7 +136,7 @@ func tiles(s records.Stats) []tile {
 		out = append(out, tile{"Live", count(n), "", "live", "/live"})
 	}
 	if s.SecondsToCRM.P50 != nil && s.SecondsToCRM.P95 != nil {
-		out = append(out, tile{"End to CRM, median", wait(*s.SecondsToCRM.P50), "95% within " + wait(*s.SecondsToCRM.P95), "", ""})
+		out = append(out, tile{"Time to CRM", wait(*s.SecondsToCRM.P50), "median; 95% within " + wait(*s.SecondsToCRM.P95), "", ""})
 	}
 	for _, bad := range []struct{ state, label string }{{records.ReceiptQuarantined, "Not understood"}, {records.ReceiptRejected, "Refused"}} {
 		if n := s.ByReceipt[bad.state]; n > 0 {
@@ -206,10 +206,16 @@ func (h *Handler) crmHealth(c records.Connection, f records.ConnectionFlow) crmH
 type chart struct {
 	Bars          []bar
 	Width, Height int
-	From, To      time.Time
 	Step          string
 	Most          int64
 	Legend        []stackPart
+	Ticks         []tick
+}
+
+// tick is a moment below the chart, which stands for it and the bars that follow.
+type tick struct {
+	At   time.Time
+	Bars int
 }
 
 // bar is one step of the trend.
@@ -253,6 +259,11 @@ func newChart(s records.Stats) chart {
 			c.Legend = append(c.Legend, stackPart{Label: label, Tone: tone, Count: sums[state]})
 		}
 	}
+	// Some five moments, or each of a few bars. The last one is left without if too little follows it.
+	every := 1
+	if len(s.Trend) > 8 {
+		every = (len(s.Trend) + 4) / 5
+	}
 	for i, step := range s.Trend {
 		b := bar{At: step.At, X: i * barWidth}
 		top := float64(chartHeight)
@@ -269,10 +280,14 @@ func newChart(s records.Stats) chart {
 			b.Title += fmt.Sprintf(", %s %s", count(n), label)
 		}
 		b.Title = plural(int(b.Total), "call") + b.Title
+		if i%every == 0 {
+			c.Ticks = append(c.Ticks, tick{At: step.At})
+		}
+		c.Ticks[len(c.Ticks)-1].Bars++
 		c.Bars = append(c.Bars, b)
 	}
-	if len(c.Bars) > 0 {
-		c.From, c.To = c.Bars[0].At, c.Bars[len(c.Bars)-1].At
+	if last := len(c.Ticks) - 1; last > 0 && c.Ticks[last].Bars < every {
+		c.Ticks[last].At = time.Time{}
 	}
 	return c
 }

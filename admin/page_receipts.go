@@ -32,6 +32,21 @@ type receiptRow struct {
 	RecordURL string
 }
 
+// receiptWord is a receipt's state in the words of the pages.
+func receiptWord(state string) string {
+	switch state {
+	case records.ReceiptApplied:
+		return "Understood"
+	case records.ReceiptQuarantined:
+		return "Not understood"
+	case records.ReceiptRejected:
+		return "Refused"
+	case records.ReceiptPending:
+		return "Waiting"
+	}
+	return title(state)
+}
+
 // receiptTone is the colour of a receipt's state.
 func receiptTone(state string) string {
 	switch state {
@@ -79,7 +94,7 @@ func (h *Handler) receiptsPage(w http.ResponseWriter, r *http.Request, p princip
 		return "/receipts?" + u.Encode()
 	}
 	for _, state := range []string{"", records.ReceiptPending, records.ReceiptApplied, records.ReceiptIgnored, records.ReceiptQuarantined, records.ReceiptRejected} {
-		label := title(state)
+		label := receiptWord(state)
 		if state == "" {
 			label = "All"
 		}

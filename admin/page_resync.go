@@ -199,7 +199,7 @@ func sampleValue(v any) string {
 }
 
 func sampleOf(item PreviewedCall, c records.Connection) resyncSample {
-	s := resyncSample{CallID: item.ID, Who: visible(clip(cmp.Or(item.Customer, "Unknown number"), 80)), Connection: c.Name, At: item.StartedAt, Loc: item.at,
+	s := resyncSample{CallID: item.ID, Who: visible(clip(cmp.Or(item.Customer, unknownCaller), 80)), Connection: c.Name, At: item.StartedAt, Loc: item.at,
 		Wrong: visible(clip(item.After.Error, 300))}
 	s.State = "New in the CRM"
 	present := item.URL != "" || item.State == records.DeliveryDone

@@ -88,6 +88,10 @@ func (r *renderer) funcs() template.FuncMap {
 		"title":    func(v any) string { return title(fmt.Sprint(v)) },
 		"bytes":    byteSize,
 		"yes":      yesOrNo,
+		"caller":   caller,
+		"folded":   fold,
+		// States of receipts have words of their own.
+		"receiptWord": receiptWord,
 		// The list of fields is the same in every condition of the rules' builder.
 		"rulesFields":  sync.OnceValue(fieldGroups),
 		"previewSizes": func() []int { return []int{50, 200, 500} },

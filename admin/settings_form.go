@@ -45,6 +45,29 @@ type formField struct {
 	Focus bool
 }
 
+// foldedFields are the settings of a kind: those that people look for, and those that work as they are.
+type foldedFields struct {
+	Usual, Rare []formField
+	// Open tells that one of the rare ones was set, or is wrong.
+	Open bool
+}
+
+// fold puts apart the settings that have a default and need not be set.
+func fold(fields []formField) (out foldedFields) {
+	for _, f := range fields {
+		if f.Default == "" || f.Required || f.Secret || f.Multiline {
+			out.Usual = append(out.Usual, f)
+			continue
+		}
+		out.Rare = append(out.Rare, f)
+		out.Open = out.Open || f.Value != "" && f.Value != f.Default || f.Wrong != ""
+	}
+	if len(out.Rare) < 2 {
+		out.Usual, out.Rare = fields, nil
+	}
+	return out
+}
+
 // ownField is one of the settings that every source or connection has.
 type ownField struct {
 	Name, Label, Hint, Value, Wrong string
