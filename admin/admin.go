@@ -108,7 +108,7 @@ func New(d Deps) (*Handler, error) {
 	if err := h.origins.AddTrustedOrigin(public.Scheme + "://" + public.Host); err != nil {
 		return nil, fmt.Errorf("admin: %w", err)
 	}
-	if h.pages, err = newRenderer(); err != nil {
+	if h.pages, err = parsedPages(); err != nil {
 		return nil, fmt.Errorf("admin: %w", err)
 	}
 	h.previews = make(chan struct{}, previewsAtOnce)

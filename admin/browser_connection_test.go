@@ -64,7 +64,7 @@ func TestBrowserConnectionPage(t *testing.T) {
 	require.Contains(t, says(), "Paused: nothing is sent, and 4 calls are kept here")
 	b.picture("connection-paused", true)
 	b.run(chromedp.Click(chromedp.CSS("form[action$='/resume'] button")), chromedp.WaitVisible(chromedp.CSS("progress")))
-	require.Len(t, f.actions.syncs(), 4)
+	f.untilSyncs(4)
 	require.Contains(t, js[string](b, "document.querySelector('#state').innerText"), "0 of 4 calls are off hold")
 	f.exec(`update deliveries set state = 'done', class = '' where id in (select id from deliveries where connection_id = $1 and state = 'parked' limit 3)`, d.hubspot)
 	b.until("document.querySelector('#state').innerText.includes('3 of 4 calls are off hold')")

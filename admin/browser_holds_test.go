@@ -38,7 +38,7 @@ func TestBrowserHolds(t *testing.T) {
 
 	// All of them: two go out, one is refused again, one has not been tried.
 	b.run(chromedp.Click(chromedp.CSS("form[action$='/retry'] button")), chromedp.WaitVisible(chromedp.CSS("progress")))
-	require.Len(t, f.actions.syncs(), 5)
+	f.untilSyncs(5)
 	require.Contains(t, js[string](b, "document.querySelector('[role=status]').innerText"), "0 of 4 are off hold, 4 not tried yet")
 	f.exec(`update deliveries set state = 'done' where id in (select id from deliveries where connection_id = $1 and state = 'parked' and class = 'invalid' order by id limit 2)`, d.hubspot)
 	f.exec(`update deliveries set updated_at = now() + interval '1 second' where id in (select id from deliveries where connection_id = $1 and state = 'parked' and class = 'invalid' order by id limit 1)`, d.hubspot)
@@ -120,7 +120,7 @@ func TestHoldOfMessagesAndForms(t *testing.T) {
 	require.Equal(t, "/holds/"+hold+"?done=retried-one", f.post(o, "/holds/"+hold+"/retry", url.Values{"delivery": {held}}).Header.Get("Location"))
 	require.Equal(t, []string{f.ws + " " + message + " " + connection}, f.actions.syncs())
 	require.Equal(t, 303, f.post(o, "/holds/"+hold+"/retry", nil).Status)
-	require.Len(t, f.actions.syncs(), 3)
+	f.untilSyncs(3)
 }
 
 // The table of dispositions: what becomes nothing stands first and is added with one click.

@@ -20,7 +20,7 @@ import (
 
 var screenshots = flag.String("screenshots", "", "write screenshots of the pages into this directory")
 
-// browser is a real Chromium, headless, on one tab.
+// browser is one tab of a real Chromium, headless.
 type browser struct {
 	*browsertest.Tab
 	t   *testing.T
@@ -28,7 +28,7 @@ type browser struct {
 	url string
 }
 
-// newBrowser starts Chromium with a clean profile in a time zone.
+// newBrowser opens a tab with a clean profile in a time zone.
 func (f *fixture) newBrowser(zone string) *browser {
 	f.t.Helper()
 	tab := browsertest.Start(f.t, zone)
@@ -239,7 +239,7 @@ func TestBrowserCallPage(t *testing.T) {
 	b.open("/holds")
 	b.picture("holds", false)
 	b.run(chromedp.Click(chromedp.Search(`//button[contains(text(), "Retry all 4")]`)), chromedp.WaitVisible(chromedp.CSS("progress")))
-	require.Len(t, f.actions.syncs(), 5)
+	f.untilSyncs(5)
 }
 
 func TestBrowserReceiptsAndSetup(t *testing.T) {

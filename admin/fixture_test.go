@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -27,6 +28,7 @@ import (
 	"github.com/callsync/callsync/connectors/hubspot/hubspotfake"
 	"github.com/callsync/callsync/connectors/webhook"
 	"github.com/callsync/callsync/ingest"
+	"github.com/callsync/callsync/internal/browsertest"
 	"github.com/callsync/callsync/internal/pgtest"
 	"github.com/callsync/callsync/internal/secretbox"
 	"github.com/callsync/callsync/postgres"
@@ -36,7 +38,9 @@ import (
 	"github.com/callsync/callsync/telephony/generic"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m, postgres.Migrate) }
+func TestMain(m *testing.M) {
+	os.Exit(browsertest.Main(func() int { return pgtest.Run(m, postgres.Migrate) }))
+}
 
 // The credentials of the fixture's people.
 const (
@@ -90,6 +94,13 @@ func (a *actions) syncs() []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return slices.Clone(a.synced)
+}
+
+// untilSyncs waits until n deliveries were asked for: what takes calls off hold goes on after its request was answered.
+func (f *fixture) untilSyncs(n int) {
+	f.t.Helper()
+	require.Eventually(f.t, func() bool { return len(f.actions.syncs()) >= n }, 20*time.Second, 5*time.Millisecond)
+	require.Len(f.t, f.actions.syncs(), n)
 }
 
 func newFixture(t *testing.T, options ...func(*admin.Deps)) *fixture {

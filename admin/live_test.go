@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -249,19 +251,32 @@ func TestLiveStreamsAreBounded(t *testing.T) {
 func TestLiveStreamOfASlowReader(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, func(d *admin.Deps) {
-		d.Live.Every, d.Live.Patience, d.Live.Streams = time.Millisecond, 2*time.Second, 2
+		d.Live.Every, d.Live.Patience, d.Live.Streams = time.Millisecond, time.Second, 2
 	})
 	source := f.newSource().JSON["id"].(string)
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, f.http.URL+"/api/v1/live", nil)
+	// Little room on the way, so that it is soon full: the system would hold megabytes for who does not read.
+	const room = 4 << 10
+	narrow := httptest.NewUnstartedServer(f.handler)
+	narrow.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		require.NoError(t, c.(*net.TCPConn).SetWriteBuffer(room))
+		return ctx
+	}
+	narrow.Start()
+	t.Cleanup(narrow.Close)
+	conn, err := net.Dial("tcp", narrow.Listener.Addr().String())
 	require.NoError(t, err)
-	req.Header.Set("Authorization", "Bearer "+f.token)
-	resp, err := http.DefaultClient.Do(req) // read by nobody
+	defer conn.Close()
+	require.NoError(t, conn.(*net.TCPConn).SetReadBuffer(room))
+	_, err = fmt.Fprintf(conn, "GET /api/v1/live HTTP/1.1\r\nHost: callsync\r\nAuthorization: Bearer %s\r\n\r\n", f.token)
 	require.NoError(t, err)
-	defer resp.Body.Close()
+	status, err := bufio.NewReaderSize(conn, 16).ReadString('\n')
+	require.NoError(t, err)
+	require.Contains(t, status, "200 OK")
+	// From here on nobody reads.
 	w := f.watch()
 	w.event()
-	long := strings.Repeat("x", 1_000_000)
-	for i := range 15 {
+	long := strings.Repeat("x", 200_000)
+	for i := range 5 {
 		f.liveCall(f.ws, source, fmt.Sprint(i, long), call.CallRinging, 0, call.Facts{})
 		f.notify(f.ws)
 		require.NotEmpty(t, w.event().Name)

@@ -32,6 +32,9 @@ type renderer struct {
 	static http.Handler
 }
 
+// parsedPages are the pages of this binary: the same for every handler, so they are parsed once.
+var parsedPages = sync.OnceValues(newRenderer)
+
 func newRenderer() (*renderer, error) {
 	r := &renderer{pages: map[string]*template.Template{}}
 	sum := sha256.New()

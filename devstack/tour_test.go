@@ -4,6 +4,7 @@ package devstack_test
 
 import (
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
@@ -15,6 +16,8 @@ import (
 	"github.com/callsync/callsync/devstack/phone"
 	"github.com/callsync/callsync/internal/browsertest"
 )
+
+func TestMain(m *testing.M) { os.Exit(browsertest.Main(m.Run)) }
 
 // TestTour goes the way of a newcomer, in a browser: from the running stack to an edited mapping that shows in the CRM. It
 // logs how long each step took.

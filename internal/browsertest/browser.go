@@ -22,7 +22,7 @@ import (
 // life is the longest that a test may use its browser: a multiple of what the slowest takes on a busy machine.
 const life = 5 * time.Minute
 
-// Tab is the one tab of a browser, with a clean profile.
+// Tab is one tab of the browser that the tests of a package share, with a clean profile of its own.
 type Tab struct {
 	// Ctx carries chromedp's actions. It ends with the test.
 	Ctx context.Context
@@ -31,8 +31,55 @@ type Tab struct {
 	complaints []string
 }
 
-// Start starts a browser in a time zone. The test fails at its end if a page complained of anything: an error in a script, or
-// something that the page's policy forbids. Where there is no Chromium the test is skipped, but not in CI.
+// shared is the one browser of a test binary: to start one takes seconds.
+var shared struct {
+	sync.Mutex
+	ctx  context.Context
+	err  error
+	stop func()
+}
+
+// Main runs the tests of a package, ends their browser, and returns the code to exit with; for a TestMain.
+func Main(run func() int) int {
+	code := run()
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.stop != nil {
+		shared.stop()
+	}
+	return code
+}
+
+// browser starts the shared browser at path when it is first asked for.
+func browser(path string) (context.Context, error) {
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.stop != nil {
+		return shared.ctx, shared.err
+	}
+	dir, err := os.MkdirTemp("", "callsync-browser-")
+	if err != nil {
+		return nil, err
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
+		chromedp.UserDataDir(dir), chromedp.Env("LANG=en_GB.UTF-8"),
+		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
+		chromedp.Flag("force-color-profile", "srgb"), chromedp.Flag("hide-scrollbars", true), chromedp.WindowSize(1280, 900))
+	alloc, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	var cancel context.CancelFunc
+	shared.ctx, cancel = chromedp.NewContext(alloc)
+	shared.err = chromedp.Do(shared.ctx)
+	shared.stop = func() {
+		cancel()
+		stop()
+		os.RemoveAll(dir)
+	}
+	return shared.ctx, shared.err
+}
+
+// Start opens a tab of the package's browser in a time zone. The package's TestMain must call Main. The test fails at its end
+// if a page complained of anything: an error in a script, or something that the page's policy forbids. Where there is no
+// Chromium the test is skipped, but not in CI.
 func Start(t *testing.T, zone string) *Tab {
 	t.Helper()
 	path := ""
@@ -48,19 +95,17 @@ func Start(t *testing.T, zone string) *Tab {
 		}
 		t.Skip("no Chromium found: the pages were not looked at (apt-get install -y chromium)")
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
-		chromedp.UserDataDir(t.TempDir()), chromedp.Env("TZ="+zone, "LANG=en_GB.UTF-8"),
-		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
-		chromedp.Flag("force-color-profile", "srgb"), chromedp.Flag("hide-scrollbars", true), chromedp.WindowSize(1280, 900))
-	alloc, stop := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(stop)
-	ctx, cancel := chromedp.NewContext(alloc)
+	all, err := browser(path)
+	require.NoError(t, err)
+	ctx, cancel := chromedp.NewContext(all, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
 	tab := &Tab{}
 	require.NoError(t, chromedp.Listen(ctx, tab.listen))
-	// The first call's context is the browser's life; what follows is bounded.
+	// The first call's context is the tab's life; what follows is bounded.
 	require.NoError(t, chromedp.Do(ctx, Command(log.Enable, cdp.Empty{}),
-		Command(emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: zone})))
+		Command(emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: zone}),
+		// Each tab believes that it is the one in front.
+		Command(emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})))
 	var timeout context.CancelFunc
 	tab.Ctx, timeout = context.WithTimeout(ctx, life)
 	t.Cleanup(timeout)
