@@ -87,6 +87,11 @@ func (a *Delivery) storeFailed(ctx context.Context, in DeliverInput, doing strin
 		// Not the store's fault: another attempt has the lane, or the connection was resumed while it was put on hold.
 		return retryError(connectors.Conflict, Lease)
 	}
+	if errors.Is(err, records.ErrNotFound) {
+		// Its connection, or the call itself, was removed while it was delivered. The next attempt finds nothing to do.
+		a.Log.Info("what is delivered is there no more", "doing", doing, "workspace", in.WorkspaceID, "call", in.CallID, "connection", in.ConnectionID)
+		return retryError(connectors.Conflict, firstDelay)
+	}
 	a.Log.Error("store failed", "doing", doing, "workspace", in.WorkspaceID, "call", in.CallID, "connection", in.ConnectionID, "error", err)
 	number, _ := tries(ctx)
 	return storeError(number)

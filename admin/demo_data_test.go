@@ -14,6 +14,7 @@ import (
 	"github.com/callsync/callsync/connectors"
 	crmdemo "github.com/callsync/callsync/connectors/demo"
 	"github.com/callsync/callsync/connectors/hubspot"
+	"github.com/callsync/callsync/internal/pgtest"
 	"github.com/callsync/callsync/records"
 	"github.com/callsync/callsync/telephony"
 	"github.com/callsync/callsync/telephony/callrail"
@@ -25,28 +26,11 @@ func withDemo(d *admin.Deps) {
 	d.Connectors = connectors.NewRegistry(hubspot.New(), crmdemo.New())
 }
 
-// traces counts the rows of every table that belong to one of these ids, by whatever column.
-func (f *fixture) traces(ids ...string) (found []string) {
+// traces counts the rows that name one of these ids.
+func (f *fixture) traces(ids ...string) []string {
 	f.t.Helper()
-	rows, err := f.sql.Query(f.t.Context(), `
-		select c.table_name, c.column_name from information_schema.columns c join information_schema.tables t using (table_schema, table_name)
-		where c.table_schema = 'public' and t.table_type = 'BASE TABLE' and c.udt_name = 'uuid' and c.table_name not like 'receipts\_%' and c.column_name <> 'workspace_id' and c.table_name not like 'audit%'`)
+	found, err := pgtest.Traces(f.t.Context(), f.sql, ids...)
 	require.NoError(f.t, err)
-	var columns [][2]string
-	for rows.Next() {
-		var c [2]string
-		require.NoError(f.t, rows.Scan(&c[0], &c[1]))
-		columns = append(columns, c)
-	}
-	require.NoError(f.t, rows.Err())
-	require.Greater(f.t, len(columns), 40)
-	for _, c := range columns {
-		var n int
-		require.NoError(f.t, f.sql.QueryRow(f.t.Context(), fmt.Sprintf(`select count(*) from %q where %q = any($1)`, c[0], c[1]), ids).Scan(&n))
-		if n > 0 {
-			found = append(found, fmt.Sprintf("%s.%s: %d", c[0], c[1], n))
-		}
-	}
 	return found
 }
 

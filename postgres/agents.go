@@ -14,12 +14,14 @@ import (
 // a customer who was spoken with. A number that is learned wrongly must not cost a customer their contact.
 const learnedCounts = `(not l.rejected and l.own_seen >= 3 and l.own_seen > l.customer_seen)`
 
-// Sight keeps what a call showed of the workspace: its lines, its agents and their numbers.
+// Sight keeps what a call showed of the workspace: its lines, its agents and their numbers. Of a source that is gone it keeps
+// nothing.
 func (db *DB) Sight(ctx context.Context, s records.Sighting) error {
 	batch := &pgx.Batch{}
 	const own = `
 		insert into learned_numbers as l (workspace_id, number, kind, source_id, own_seen)
-		select $1, n.number, n.kind, $2, 1 from unnest($3::text[], $4::text[]) as n (number, kind) order by n.number
+		select s.workspace_id, n.number, n.kind, s.id, 1 from sources s, unnest($3::text[], $4::text[]) as n (number, kind)
+		where s.workspace_id = $1 and s.id = $2 order by n.number
 		on conflict (workspace_id, number) do update set own_seen = l.own_seen + 1, kind = excluded.kind, source_id = excluded.source_id, seen_at = now()
 			where l.workspace_id = $1`
 	kinds := map[string]string{}
@@ -55,8 +57,8 @@ func (db *DB) Sight(ctx context.Context, s records.Sighting) error {
 	if len(keys) > 0 {
 		batch.Queue(`
 			insert into agents_seen as s (workspace_id, source_id, agent_key, name, email, number, extension)
-			select $1, $2, a.* from unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[]) as a (agent_key, name, email, number, extension)
-			order by a.agent_key
+			select o.workspace_id, o.id, a.* from sources o, unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[]) as a (agent_key, name, email, number, extension)
+			where o.workspace_id = $1 and o.id = $2 order by a.agent_key
 			on conflict (workspace_id, source_id, agent_key) do update set seen_at = now(),
 				name = coalesce(nullif(excluded.name, ''), s.name), email = coalesce(nullif(excluded.email, ''), s.email),
 				number = coalesce(nullif(excluded.number, ''), s.number), extension = coalesce(nullif(excluded.extension, ''), s.extension)

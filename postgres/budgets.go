@@ -94,7 +94,8 @@ func (db *DB) BlockBudget(ctx context.Context, workspaceID, connectionID, class 
 // ReserveTurn remembers that holder's turn is in that long.
 func (db *DB) ReserveTurn(ctx context.Context, workspaceID, connectionID, holder string, in time.Duration) error {
 	_, err := db.pool.Exec(ctx, `
-		insert into rate_turns (workspace_id, connection_id, holder, at) values ($1, $2, $3, now() + $4)
+		insert into rate_turns (workspace_id, connection_id, holder, at)
+		select k.workspace_id, k.id, $3, now() + $4 from connections k where k.workspace_id = $1 and k.id = $2
 		on conflict (connection_id, holder) do update set at = excluded.at`, workspaceID, connectionID, holder, in)
 	if err != nil {
 		return fmt.Errorf("reserve a turn: %w", err)

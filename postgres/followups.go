@@ -123,7 +123,7 @@ func (db *DB) MakeFollowUp(ctx context.Context, f records.FollowUp) error {
 		return tx.SendBatch(ctx, batch).Close()
 	})
 	if err != nil {
-		return fmt.Errorf("make a follow-up: %w", storeError(err))
+		return settingsError("make a follow-up", err)
 	}
 	return nil
 }

@@ -25,7 +25,8 @@ func lockWatch(ctx context.Context, tx pgx.Tx, workspaceID, connectionID, number
 }
 
 // NoteUnmatched notes a lane that has no contact, so that it is looked up again, and asks people where u says so. If
-// somebody has chosen meanwhile it notes nothing and returns the choice.
+// somebody has chosen meanwhile it notes nothing and returns the choice. Errors: records.ErrNotFound for a connection that
+// is gone.
 func (db *DB) NoteUnmatched(ctx context.Context, u records.Unmatched) (choice records.MatchChoice, chosen bool, err error) {
 	if u.Candidates == nil {
 		u.Candidates = []records.Candidate{}
@@ -62,7 +63,7 @@ func (db *DB) NoteUnmatched(ctx context.Context, u records.Unmatched) (choice re
 		return tx.SendBatch(ctx, batch).Close()
 	})
 	if err != nil {
-		return choice, false, fmt.Errorf("note a call without a contact: %w", err)
+		return choice, false, settingsError("note a call without a contact", err)
 	}
 	return choice, chosen, nil
 }

@@ -223,7 +223,7 @@ func unscoped(t *testing.T, sources map[string]string, owned []string) []finding
 var (
 	tableRef = regexp.MustCompile(`\b(from|join|update|into)\s+(\w+)`)
 	// compared with a parameter, not only with another table's.
-	compared  = regexp.MustCompile(`\bworkspace_id\s*=\s*(\$\d|any\()`)
+	compared  = regexp.MustCompile(`\bworkspace_id\s*=\s*(\$\d|@ws\b|any\()`)
 	statement = regexp.MustCompile(`(?i)^\s*(select|update|delete|insert|with)\b`)
 )
 
