@@ -277,7 +277,20 @@ func dispositionID(r *run) any {
 
 // foldKey makes equal what differs by case and space only.
 func foldKey(s string) string {
+	if folded(s) {
+		return s
+	}
 	return strings.ToLower(strings.Join(strings.Fields(s), " "))
+}
+
+// folded tells whether s is a word in small letters already: most keys.
+func folded(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || 'A' <= c && c <= 'Z' || c >= 0x7f {
+			return false
+		}
+	}
+	return true
 }
 
 // typedEnv is what the checker knows of the vocabulary's names.

@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/callsync/callsync/internal/exprkit"
 )
@@ -170,36 +169,39 @@ func (c *rowCompiler) template(lines Template) {
 		sep = "<br>\n"
 	}
 	c.row.value = func(r *run) (any, error) {
-		var b strings.Builder
+		r.scratch = r.scratch[:0]
 		anything := exprs == 0
-		for _, t := range compiled {
-			s, filled, err := t.render(r)
+		for i := range compiled {
+			t := &compiled[i]
+			before := len(r.scratch)
+			if before > 0 {
+				r.scratch = append(r.scratch, sep...)
+			}
+			from := len(r.scratch)
+			filled, err := t.render(r)
 			if err != nil {
 				return nil, err
 			}
+			leave := t.exprs > 0 && !filled
 			if r.trace != nil && len(compiled) > 1 {
-				if t.exprs > 0 && !filled {
+				if leave {
 					r.trace.add(didLine, t.line, "left out: nothing in it has a value")
 				} else {
-					r.trace.add(didLine, t.line, shown(s))
+					r.trace.add(didLine, t.line, shown(string(r.scratch[from:])))
 				}
 			}
-			if t.exprs > 0 && !filled {
-				continue
+			if leave {
+				r.scratch = r.scratch[:before]
 			}
 			anything = anything || filled
-			if b.Len() > 0 {
-				b.WriteString(sep)
-			}
-			b.WriteString(s)
 		}
 		if !anything {
 			return nil, nil
 		}
 		if isHTML {
-			return markup(b.String()), nil
+			return markup(r.scratch), nil
 		}
-		return b.String(), nil
+		return string(r.scratch), nil
 	}
 }
 
@@ -225,15 +227,22 @@ func (c *rowCompiler) lookup(l *Lookup) {
 		if err != nil {
 			return nil, err
 		}
-		if !ok || empty(s) {
-			r.trace.add(didLookup, "no key", "default: "+shown(otherwise))
+		if !ok || blank(s) {
+			if r.trace != nil {
+				r.trace.add(didLookup, "no key", "default: "+shown(otherwise))
+			}
 			return otherwise, nil
 		}
-		if v, ok := table[foldKey(s)]; ok {
-			r.trace.add(didLookup, shown(s), shown(v))
+		v, ok := table[foldKey(s)]
+		if ok {
+			if r.trace != nil {
+				r.trace.add(didLookup, shown(s), shown(v))
+			}
 			return v, nil
 		}
-		r.trace.add(didLookup, shown(s)+" is not in the table", "default: "+shown(otherwise))
+		if r.trace != nil {
+			r.trace.add(didLookup, shown(s)+" is not in the table", "default: "+shown(otherwise))
+		}
 		if otherwise == nil {
 			r.warn("The look-up table has no entry for the call's value.")
 		}
@@ -309,7 +318,9 @@ func (w *row) apply(r *run) (value any, skipped string, err error) {
 		if err != nil {
 			return nil, "", err
 		}
-		r.trace.add(didCondition, w.condition, shown(ok))
+		if r.trace != nil {
+			r.trace.add(didCondition, w.condition, shown(ok))
+		}
 		switch ok {
 		case true:
 		case false, nil:

@@ -1,7 +1,6 @@
 package mappings
 
 import (
-	"html"
 	"maps"
 	"math"
 	"slices"
@@ -43,6 +42,12 @@ func asText(v any) (s string, ok bool, err error) {
 	return "", false, valueError("The value is a group of several values; name the one that is meant.")
 }
 
+// appendText adds how a value reads in a text; nothing for absent ones.
+func appendText(dst []byte, v any) ([]byte, error) {
+	s, _, err := asText(v)
+	return append(dst, s...), err
+}
+
 // joined is the texts of a list's values with sep between them, absent ones left out.
 func joined(list []any, sep string) (string, error) {
 	var b strings.Builder
@@ -67,6 +72,9 @@ func joined(list []any, sep string) (string, error) {
 
 // clean removes what CRMs refuse or what could hide: control characters but tab and line breaks, and bad UTF-8.
 func clean(s string) string {
+	if plainASCII(s) {
+		return s
+	}
 	bad := func(c rune) bool {
 		return c == utf8.RuneError || unicode.IsControl(c) && c != '\n' && c != '\t' && c != '\r'
 	}
@@ -84,7 +92,15 @@ func clean(s string) string {
 	}, s)
 }
 
-var lineBreaks = strings.NewReplacer("\r\n", "<br>", "\n", "<br>", "\r", "<br>")
+// plainASCII tells whether s needs no second look: most texts.
+func plainASCII(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' && c != '\n' && c != '\t' && c != '\r' || c >= 0x7f {
+			return false
+		}
+	}
+	return true
+}
 
 // asHTML is how a value reads in HTML: escaped, with its line breaks kept.
 func asHTML(v any) (string, bool, error) {
@@ -95,11 +111,56 @@ func asHTML(v any) (string, bool, error) {
 	if err != nil || !ok {
 		return "", false, err
 	}
-	s = html.EscapeString(clean(s))
-	if strings.ContainsAny(s, "\r\n") {
-		s = lineBreaks.Replace(s)
+	if s = clean(s); !strings.ContainsAny(s, "<>&'\"\r\n") {
+		return s, true, nil
 	}
-	return s, true, nil
+	return string(appendEscaped(make([]byte, 0, len(s)+16), s)), true, nil
+}
+
+// appendHTML adds how a value reads in HTML; nothing for absent ones.
+func appendHTML(dst []byte, v any) ([]byte, error) {
+	if m, ok := v.(markup); ok {
+		return append(dst, m...), nil
+	}
+	s, ok, err := asText(v)
+	if err != nil || !ok {
+		return dst, err
+	}
+	return appendEscaped(dst, clean(s)), nil
+}
+
+// appendEscaped adds s as html.EscapeString writes it, with its line breaks as tags.
+func appendEscaped(dst []byte, s string) []byte {
+	done := 0
+	for i := 0; i < len(s); i++ {
+		var with string
+		width := 1
+		switch s[i] {
+		case '&':
+			with = "&amp;"
+		case '<':
+			with = "&lt;"
+		case '>':
+			with = "&gt;"
+		case '"':
+			with = "&#34;"
+		case '\'':
+			with = "&#39;"
+		case '\n':
+			with = "<br>"
+		case '\r':
+			with = "<br>"
+			if i+1 < len(s) && s[i+1] == '\n' {
+				width = 2
+			}
+		default:
+			continue
+		}
+		dst = append(append(dst, s[done:i]...), with...)
+		done = i + width
+		i = done - 1
+	}
+	return append(dst, s[done:]...)
 }
 
 // empty tells whether v is nothing to write.
@@ -108,9 +169,9 @@ func empty(v any) bool {
 	case nil:
 		return true
 	case string:
-		return strings.TrimSpace(v) == ""
+		return blank(v)
 	case markup:
-		return strings.TrimSpace(string(v)) == ""
+		return blank(string(v))
 	case []any:
 		return !slices.ContainsFunc(v, func(item any) bool { return !empty(item) })
 	case map[string]any:
@@ -118,6 +179,8 @@ func empty(v any) bool {
 	}
 	return false
 }
+
+func blank(s string) bool { return strings.TrimSpace(s) == "" }
 
 // convert makes of v what t says. Empty values are nil.
 func (r *run) convert(v any, t Type, maxLength int) (any, error) {
@@ -135,7 +198,7 @@ func (r *run) convert(v any, t Type, maxLength int) (any, error) {
 		return asMulti(v)
 	case HTML:
 		s, _, err := asHTML(v)
-		if err != nil || empty(s) {
+		if err != nil || blank(s) {
 			return nil, err
 		}
 		return r.cut(s, maxLength, true), nil
@@ -148,10 +211,14 @@ func (r *run) convert(v any, t Type, maxLength int) (any, error) {
 	if t == Picklist {
 		s = strings.TrimSpace(s)
 	}
-	if empty(s) {
+	if blank(s) {
 		return nil, nil
 	}
-	return r.cut(s, maxLength, false), nil
+	s = r.cut(s, maxLength, false)
+	if same, ok := v.(string); ok && same == s {
+		return v, nil // As it came: a new one would be made for nothing.
+	}
+	return s, nil
 }
 
 func (r *run) cut(s string, limit int, isHTML bool) string {
@@ -202,15 +269,13 @@ func shorten(s string, limit int, isHTML bool) (string, int) {
 }
 
 func asNumber(v any) (any, error) {
-	switch v := v.(type) {
+	switch n := v.(type) {
 	case int:
-		return int64(v), nil
-	case int64:
-		return v, nil
-	case float64:
+		return int64(n), nil
+	case int64, float64:
 		return v, nil
 	case string:
-		return parseNumber(v)
+		return parseNumber(n)
 	}
 	return nil, valueError("The value is not a number.")
 }
@@ -247,11 +312,14 @@ func asBool(v any) (any, error) {
 }
 
 func asTime(v any) (any, error) {
-	switch v := v.(type) {
+	switch t := v.(type) {
 	case time.Time:
-		return v.UTC(), nil
+		if t.Location() == time.UTC {
+			return v, nil
+		}
+		return t.UTC(), nil
 	case string:
-		if t, err := time.Parse(time.RFC3339, strings.TrimSpace(v)); err == nil {
+		if t, err := time.Parse(time.RFC3339, strings.TrimSpace(t)); err == nil {
 			return t.UTC(), nil
 		}
 	}

@@ -29,7 +29,9 @@ var predicates = []string{"all", "any", "none", "one", "filter", "map", "find", 
 type expression struct {
 	// path is set for an expression that only names a field; it needs no engine.
 	path *path
-	prog *vm.Program
+	// code runs any other, with so many variables.
+	code      code
+	variables int
 	// reads are the fields that the expression names.
 	reads []path
 }
@@ -81,7 +83,10 @@ func (v *vocabulary) compileExpr(source string, condition bool) (*expression, []
 	if err != nil {
 		return nil, []exprProblem{v.explain(err)}
 	}
-	e := &expression{prog: prog, reads: reads(prog.Node())}
+	e := &expression{reads: reads(prog.Node())}
+	if e.code, e.variables, err = encode(prog.Node()); err != nil {
+		return nil, []exprProblem{{text: "The expression cannot be read."}}
+	}
 	if direct, ok := asPath(prog.Node()); ok {
 		e.path = &direct
 	}

@@ -99,7 +99,8 @@ func valueFunctions() []function {
 			onText(func(s string) any {
 				s = strings.TrimSpace(wordBreaks.Replace(s))
 				c, n := utf8.DecodeRuneInString(s)
-				return string(unicode.ToUpper(c)) + s[n:]
+				out := make([]byte, 0, len(s)+utf8.UTFMax)
+				return string(append(utf8.AppendRune(out, unicode.ToUpper(c)), s[n:]...))
 			}), false},
 	}
 }

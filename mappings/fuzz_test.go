@@ -134,6 +134,7 @@ func FuzzExpression(f *testing.F) {
 			r.budget = workBudget
 			_, _ = r.eval(e)
 			r.end()
+			agrees(t, source, in)
 		}
 		_, _ = callWords.compileTemplate(source, condition)
 		require.Less(t, time.Since(start), tooLong)

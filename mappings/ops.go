@@ -32,13 +32,8 @@ var operators = map[string]func(args ...any) (any, error){
 	},
 	"$slice": slice,
 	"$true": func(a ...any) (any, error) {
-		switch v := a[1].(type) {
-		case nil:
-			return false, nil
-		case bool:
-			return v, nil
-		}
-		return nil, valueError("A condition is neither true nor false.")
+		ok, err := isTrue(a[1])
+		return ok, err
 	},
 	"$eq":       func(a ...any) (any, error) { return equal(a[1], a[2]), a[0].(*run).charge(size(a[1])) },
 	"$lt":       func(a ...any) (any, error) { return compared(a, func(c int) bool { return c < 0 }) },
@@ -117,9 +112,13 @@ func member(v, key any) any {
 
 // normal brings values of maps, which came from JSON or from a decoder, to the few types that expressions know.
 func normal(v any) any {
+	boxed := v
 	switch v := v.(type) {
 	case string:
-		return limited(str(v))
+		if v == "" {
+			return nil
+		}
+		return limited(boxed)
 	case markup:
 		return v
 	case int64:
@@ -150,7 +149,9 @@ func normal(v any) any {
 			return v[:maxList]
 		}
 	case time.Time:
-		return moment(v)
+		if v.IsZero() || v.Location() != time.UTC {
+			return moment(v)
+		}
 	}
 	return v
 }

@@ -9,8 +9,9 @@ import (
 // runVar is the one variable of the patched expression: the *run of the evaluation, first argument of every function.
 const runVar = "$run"
 
-// patcher rewrites an expression so that the engine only dispatches: fields, members and operators become calls of our
-// own functions, which know absent values and count work. The engine visits children first, so a.b.c grows from a.
+// patcher rewrites an expression so that little is left but calls: fields, members and operators become calls of our own
+// functions, which know absent values and count work. What remains is run by evaluate.go. Children are visited first, so
+// a.b.c grows from a.
 type patcher struct{ words *vocabulary }
 
 // Visit replaces one node.

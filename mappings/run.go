@@ -3,12 +3,10 @@ package mappings
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 	"unicode/utf8"
-
-	"github.com/expr-lang/expr/file"
-	"github.com/expr-lang/expr/vm"
 
 	"github.com/callsync/callsync/internal/exprkit"
 )
@@ -20,8 +18,8 @@ const (
 	maxText    = 1 << 20
 	workBudget = 16 << 20
 	opCost     = 16
-	// memoryBudget bounds the items of lists that the engine itself makes.
-	memoryBudget = 100_000
+	// maxScratch is the most bytes that a run keeps for the next one to write into.
+	maxScratch = 64 << 10
 )
 
 // valueError is a fault of an expression on this call's values. Its text is for people and holds none of the values.
@@ -43,15 +41,16 @@ type run struct {
 	html bool
 	// trace is set where the steps are to be told.
 	trace *trace
-	vm    vm.VM
-	env   map[string]any
+	// stack has the arguments of the calls under way, variables what let names, item what a walk is at.
+	stack     []any
+	variables []any
+	item      any
+	// scratch is where a template is put together.
+	scratch []byte
 }
 
 var runs = sync.Pool{New: func() any {
-	r := &run{cache: make([]any, len(catalog)), known: make([]bool, len(catalog))}
-	r.vm.MemoryBudget = memoryBudget
-	r.env = map[string]any{runVar: r}
-	return r
+	return &run{cache: make([]any, len(catalog)), known: make([]bool, len(catalog))}
 }}
 
 func startRun(in *Input) *run {
@@ -67,9 +66,14 @@ func startRun(in *Input) *run {
 func (r *run) end() {
 	clear(r.cache)
 	clear(r.known)
-	clear(r.vm.Stack[:cap(r.vm.Stack)])
-	clear(r.vm.Variables)
-	r.in, r.location, r.warnings, r.trace = nil, nil, nil, nil
+	clear(r.stack[:cap(r.stack)])
+	clear(r.variables[:cap(r.variables)])
+	clear(r.scratch[:cap(r.scratch)])
+	r.stack, r.variables, r.scratch = r.stack[:0], r.variables[:0], r.scratch[:0]
+	if cap(r.scratch) > maxScratch {
+		r.scratch = nil
+	}
+	r.in, r.location, r.warnings, r.trace, r.item = nil, nil, nil, nil, nil
 	runs.Put(r)
 }
 
@@ -136,20 +140,15 @@ func (r *run) eval(e *expression) (out any, err error) {
 			out, err = nil, fmt.Errorf("expression panicked: %s", exprkit.Fault(p))
 		}
 	}()
-	out, err = r.vm.Run(e.prog, r.env)
-	if err == nil {
-		return normal(out), nil
+	r.stack, r.item = r.stack[:0], nil
+	if len(r.variables) < e.variables {
+		r.variables = slices.Grow(r.variables[:0], e.variables)[:e.variables]
 	}
-	if ve, ok := errors.AsType[valueError](err); ok {
-		return nil, ve
+	out, err = e.code(r)
+	if err != nil {
+		return nil, err
 	}
-	if fe, ok := errors.AsType[*file.Error](err); ok {
-		if fe.Message == "memory budget exceeded" {
-			return nil, errTooMuch
-		}
-		return nil, fmt.Errorf("expression failed at column %d: %s", fe.Column+1, exprkit.Fault(fe.Prev))
-	}
-	return nil, fmt.Errorf("expression failed: %s", exprkit.Fault(err))
+	return normal(out), nil
 }
 
 // public is the sentence that people see for err.

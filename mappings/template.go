@@ -101,41 +101,40 @@ func endOfExpr(s string, start int) int {
 	return -1
 }
 
-// render makes the line; filled tells whether any expression gave something.
-func (t template) render(r *run) (s string, filled bool, err error) {
-	var b strings.Builder
-	for _, p := range t.parts {
+// render adds the line to the run's scratch; filled tells whether any expression gave something.
+func (t *template) render(r *run) (filled bool, err error) {
+	for i := range t.parts {
+		p := &t.parts[i]
 		if p.expr == nil {
-			b.WriteString(p.literal)
+			r.scratch = append(r.scratch, p.literal...)
 			continue
 		}
 		v, err := r.eval(p.expr)
 		if err != nil {
-			return "", false, err
+			return false, err
 		}
 		if empty(v) {
 			continue
 		}
-		var text string
+		from := len(r.scratch)
 		if r.html {
 			if p.url && !followable(v) {
 				r.warn("A link was left out because it is no web address.")
 				continue
 			}
-			text, _, err = asHTML(v)
+			r.scratch, err = appendHTML(r.scratch, v)
 		} else {
-			text, _, err = asText(v)
+			r.scratch, err = appendText(r.scratch, v)
 		}
 		if err != nil {
-			return "", false, err
+			return false, err
 		}
-		if err := r.charge(len(text)); err != nil {
-			return "", false, err
+		if err := r.charge(len(r.scratch) - from); err != nil {
+			return false, err
 		}
-		b.WriteString(text)
 		filled = true
 	}
-	return b.String(), filled, nil
+	return filled, nil
 }
 
 // linkAttributes are the attributes whose value browsers follow.

@@ -22,6 +22,14 @@ var tokens = []struct{ token, layout string }{
 	{"ZZZ", "MST"}, {"zzz", "MST"}, {"z", "MST"}, {"XXX", "-07:00"}, {"Z", "-07:00"},
 }
 
+// tokensOf are the tokens by their letter, longer ones first.
+var tokensOf = func() (out [128][]struct{ token, layout string }) {
+	for _, t := range tokens {
+		out[t.token[0]] = append(out[t.token[0]], t)
+	}
+	return out
+}()
+
 // hour24 stands for the hour without a leading zero, and millisecond for thousandths, for which Go has no layouts of their own.
 const (
 	hour24      = "H"
@@ -50,16 +58,9 @@ next:
 				continue
 			}
 		}
-		for _, tok := range tokens {
+		for _, tok := range tokensOf[layout[i]&0x7f] {
 			if strings.HasPrefix(layout[i:], tok.token) {
-				switch tok.layout {
-				case hour24:
-					out = strconv.AppendInt(out, int64(t.Hour()), 10)
-				case millisecond:
-					out = fmt.Appendf(out, "%03d", t.Nanosecond()/int(time.Millisecond))
-				default:
-					out = t.AppendFormat(out, tok.layout)
-				}
+				out = appendPart(out, t, tok.layout)
 				i += len(tok.token)
 				continue next
 			}
@@ -68,6 +69,28 @@ next:
 		i++
 	}
 	return string(out)
+}
+
+// appendPart writes one part of a time. Those of most patterns are numbers, which need no formatting.
+func appendPart(out []byte, t time.Time, layout string) []byte {
+	two := func(n int) []byte { return append(out, '0'+byte(n/10), '0'+byte(n%10)) }
+	switch layout {
+	case hour24:
+		return strconv.AppendInt(out, int64(t.Hour()), 10)
+	case millisecond:
+		return fmt.Appendf(out, "%03d", t.Nanosecond()/int(time.Millisecond))
+	case "01":
+		return two(int(t.Month()))
+	case "02":
+		return two(t.Day())
+	case "15":
+		return two(t.Hour())
+	case "04":
+		return two(t.Minute())
+	case "05":
+		return two(t.Second())
+	}
+	return t.AppendFormat(out, layout)
 }
 
 // quoted appends the text in quotes with which s begins, and tells how long it is there; 0 if the quote has no end.
