@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"sync"
 	"syscall"
 )
 
@@ -47,8 +48,30 @@ func BuildCallsync(ctx context.Context, say func(format string, args ...any)) (s
 	return build(ctx, ".", "./cmd/callsync", "callsync", func() { say("building callsync") })
 }
 
-// build builds a program in a folder of the checkout; first is called if it was never built.
+// built are the programs that this process has built: even to find that nothing changed costs go build seconds.
+var built struct {
+	sync.Mutex
+	paths map[string]string
+}
+
+// build builds a program in a folder of the checkout, once in a process; first is called if it was never built.
 func build(ctx context.Context, folder, pkg, name string, first func()) (string, error) {
+	built.Lock()
+	defer built.Unlock()
+	if path, ok := built.paths[name]; ok {
+		return path, nil
+	}
+	path, err := buildNow(ctx, folder, pkg, name, first)
+	if err == nil {
+		if built.paths == nil {
+			built.paths = map[string]string{}
+		}
+		built.paths[name] = path
+	}
+	return path, err
+}
+
+func buildNow(ctx context.Context, folder, pkg, name string, first func()) (string, error) {
 	root, err := Root()
 	if err != nil {
 		return "", err

@@ -35,11 +35,14 @@ func newCity(t *testing.T) *city {
 	if testing.Short() {
 		t.Skip("the whole stack takes minutes; run without -short")
 	}
+	t.Parallel()
 	c := &city{t: t, crm: hubspotfake.New(hubspotfake.Options{PerTenSeconds: -1, SearchPerSecond: -1, SearchLag: time.Second})}
 	var err error
 	c.stack, err = devstack.Start(t.Context(), devstack.Options{
 		Window: 3 * time.Second, Quiet: time.Second, CRM: devstack.HubSpot(c.crm), Out: testOutput{t},
-		Env: []string{"CALLSYNC_SWEEP_INTERVAL=1s", "CALLSYNC_SWEEP_GRACE=5s", "CALLSYNC_LOG_LEVEL=WARN"},
+		// PostgreSQL is never killed here.
+		NoFsync: true,
+		Env:     []string{"CALLSYNC_SWEEP_INTERVAL=1s", "CALLSYNC_SWEEP_GRACE=5s", "CALLSYNC_LOG_LEVEL=WARN"},
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() {

@@ -19,7 +19,7 @@ func TestDemo(t *testing.T) {
 	t.Parallel()
 	crms := devstack.NewDemoCRMs()
 	o := devstack.DemoOptions(crms)
-	o.Out = t.Output()
+	o.Out, o.NoFsync = t.Output(), true
 	began := time.Now()
 	s, err := devstack.Start(t.Context(), o)
 	require.NoError(t, err)
