@@ -37,22 +37,23 @@ func (db *DB) flows(ctx context.Context, workspaceID string, from, to time.Time,
 	for at := first; at.Before(to); at = at.Add(step) {
 		s.Trend = append(s.Trend, records.TrendStep{At: at, ByState: map[string]int64{}})
 	}
-	// Everything by one look at the span: there are few combinations.
+	// Everything by one look at the span: there are few combinations. date_bin reckons with whole numbers, which takes a
+	// fraction of the time that extract takes.
 	rows, err := db.pool.Query(ctx, `
-		select floor(extract(epoch from listed_at - $4::timestamptz) / $5)::int, source_id, state, status, lanes, count(*)
-		from call_list where workspace_id = $1 and listed_at >= $2 and listed_at < $3 group by 1, 2, 3, 4, 5`, workspaceID, from, to, first, s.StepSeconds)
+		select date_bin($4::interval, listed_at, $5::timestamptz), source_id, state, status, lanes, count(*)
+		from call_list where workspace_id = $1 and listed_at >= $2 and listed_at < $3 group by 1, 2, 3, 4, 5`, workspaceID, from, to, step, first)
 	if err != nil {
 		return err
 	}
 	s.ByStatus, s.ByState, s.Deliveries = map[string]int64{}, map[string]int64{}, map[string]int64{}
 	bySource, byLane := map[string]int64{}, map[string]map[string]int64{}
 	var (
-		at                           int
+		began                        time.Time
 		source, state, status, lanes string
 		n                            int64
 	)
-	_, err = pgx.ForEachRow(rows, []any{&at, &source, &state, &status, &lanes, &n}, func() error {
-		if at >= 0 && at < len(s.Trend) {
+	_, err = pgx.ForEachRow(rows, []any{&began, &source, &state, &status, &lanes, &n}, func() error {
+		if at := int(began.Sub(first) / step); at >= 0 && at < len(s.Trend) {
 			s.Trend[at].ByState[state] += n
 		}
 		s.Calls += n

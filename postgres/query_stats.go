@@ -1,8 +1,10 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -83,13 +85,56 @@ func (db *DB) Stats(ctx context.Context, workspaceID string, from, to time.Time)
 		return s, fmt.Errorf("count: %w", timedOut(ctx, err))
 	}
 	s.Messages, s.Forms, s.OnHold, s.Retrying = others["messages"], others["forms"], others["on_hold"], others["retrying"]
-	err = db.pool.QueryRow(ctx, `
-		select percentile_cont(0.5) within group (order by crm_seconds), percentile_cont(0.95) within group (order by crm_seconds)
-		from call_list where workspace_id = $1 and listed_at >= $2 and listed_at < $3 and crm_seconds is not null`, workspaceID, from, to).Scan(&s.SecondsToCRM.P50, &s.SecondsToCRM.P95)
-	if err != nil {
+	if s.SecondsToCRM, err = db.secondsToCRM(ctx, workspaceID, from, to); err != nil {
 		return s, fmt.Errorf("measure: %w", timedOut(ctx, err))
 	}
 	return s, nil
+}
+
+// secondsToCRM counts calls by their whole seconds and finds the quantiles among the counts: the server would sort them all.
+func (db *DB) secondsToCRM(ctx context.Context, workspaceID string, from, to time.Time) (q records.Percentiles, err error) {
+	rows, err := db.pool.Query(ctx, `
+		select crm_seconds, count(*) from call_list
+		where workspace_id = $1 and listed_at >= $2 and listed_at < $3 and crm_seconds is not null group by 1`, workspaceID, from, to)
+	if err != nil {
+		return q, err
+	}
+	counts, err := pgx.CollectRows(rows, pgx.RowToStructByPos[secondsCount])
+	if err != nil || len(counts) == 0 {
+		return q, err
+	}
+	slices.SortFunc(counts, func(a, b secondsCount) int { return cmp.Compare(a.Seconds, b.Seconds) })
+	p50, p95 := quantile(counts, 0.5), quantile(counts, 0.95)
+	q.P50, q.P95 = &p50, &p95
+	return q, nil
+}
+
+// secondsCount is how many calls took some seconds.
+type secondsCount struct {
+	Seconds int64
+	Calls   int64
+}
+
+// quantile is the value below which the part p of all calls lies, between two calls in proportion, as percentile_cont has
+// it; counts are in order and not empty.
+func quantile(counts []secondsCount, p float64) float64 {
+	var calls int64
+	for _, c := range counts {
+		calls += c.Calls
+	}
+	at := p * float64(calls-1)
+	before := int64(at)
+	value := func(n int64) float64 {
+		for _, c := range counts {
+			if n < c.Calls {
+				return float64(c.Seconds)
+			}
+			n -= c.Calls
+		}
+		return float64(counts[len(counts)-1].Seconds)
+	}
+	low := value(before)
+	return low + (at-float64(before))*(value(before+1)-low)
 }
 
 // countReceipts sums up whole hours, counts the parts of hours at both ends, and what still waits.
