@@ -15,7 +15,7 @@ func (db *DB) AuditPage(ctx context.Context, workspaceID string, f records.Audit
 	var b queryBuilder
 	b.where("workspace_id = " + b.arg(workspaceID))
 	b.auditFilter(f)
-	rows, _ := db.pool.Query(ctx, `
+	rows, _ := db.look(ctx, `
 		select id, workspace_id, at, actor_kind, actor_id, actor_name, route, request_id, action, object_kind, object_id, object_part, object_name, before, after
 		from audit_log where `+strings.Join(b.conditions, " and ")+` order by id desc limit `+b.arg(f.Limit), b.args...)
 	all, err := pgx.CollectRows(rows, scanAuditEntry)
@@ -68,7 +68,7 @@ const maxAuditActors = 200
 // AuditActors lists who is in a workspace's audit log, each with the name that they had last.
 func (db *DB) AuditActors(ctx context.Context, workspaceID string) ([]records.Actor, error) {
 	// From one actor to the next by the index: reading all rows for a handful of people would take as long as there are rows.
-	rows, _ := db.pool.Query(ctx, `
+	rows, _ := db.look(ctx, `
 		with recursive actors as (
 			(select actor_kind, actor_id from audit_log where workspace_id = $1 order by actor_kind, actor_id limit 1)
 			union all

@@ -27,7 +27,7 @@ func (db *DB) Arrivals(ctx context.Context, workspaceID, sourceID string) (recor
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
 	var out records.Arrivals
-	rows, err := db.pool.Query(ctx, `
+	rows, err := db.look(ctx, `
 		with recent as materialized (
 			select r.id, r.hook_event, r.received_at, r.method = 'PULL' as pulled, position($4::bytea in r.headers) > 0 as test
 			from receipts r where r.workspace_id = $1 and r.source_id = $2 order by r.id desc limit $3),
@@ -65,7 +65,7 @@ func (db *DB) EventsOfReceipts(ctx context.Context, workspaceID string, receiptI
 	if len(receiptIDs) == 0 {
 		return out, nil
 	}
-	rows, err := db.pool.Query(ctx, `select receipt_id, seq, data from events
+	rows, err := db.look(ctx, `select receipt_id, seq, data from events
 		where workspace_id = $1 and receipt_id = any($2::uuid[]) and seq < $3 order by receipt_id, seq`, workspaceID, receiptIDs, maxEventsOfReceipt)
 	if err != nil {
 		return nil, fmt.Errorf("list events of receipts: %w", err)
@@ -92,7 +92,7 @@ func (db *DB) EventsOfReceipts(ctx context.Context, workspaceID string, receiptI
 
 // TroubledReceipts names receipts of a source that are quarantined, or rejected, the oldest first, limit at most.
 func (db *DB) TroubledReceipts(ctx context.Context, workspaceID, sourceID, state string, limit int) ([]string, error) {
-	rows, _ := db.pool.Query(ctx, `
+	rows, _ := db.look(ctx, `
 		select receipt_id::text from receipt_results
 		where workspace_id = $1 and source_id = $2 and state = $3 and state in ('quarantined', 'rejected') order by receipt_id limit $4`,
 		workspaceID, sourceID, state, limit)

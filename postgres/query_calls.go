@@ -74,7 +74,7 @@ func (db *DB) CallDetail(ctx context.Context, workspaceID, id string) (records.C
 	if _, ok := parseUUID(id); !ok {
 		return records.CallItem{}, records.ErrNotFound
 	}
-	rows, err := db.pool.Query(ctx, `
+	rows, err := db.look(ctx, `
 		with recursive chain as (
 			select id, merged_into, 1 as depth from calls where workspace_id = $1 and id = $2
 			union all
@@ -125,7 +125,7 @@ func (db *DB) addDeliveries(ctx context.Context, workspaceID string, items []rec
 	for i, item := range items {
 		at[item.Call.ID], ids[i] = i, item.Call.ID
 	}
-	rows, err := db.pool.Query(ctx, `select `+deliveryColumns+` from deliveries d join connections k on k.id = d.connection_id
+	rows, err := db.look(ctx, `select `+deliveryColumns+` from deliveries d join connections k on k.id = d.connection_id
 		where d.workspace_id = $1 and d.record_id = any($2::uuid[]) and d.object = 'call' and k.deleted_at is null
 		order by d.connection_id`, workspaceID, ids)
 	if err != nil {
@@ -150,7 +150,7 @@ const (
 
 // DeliveriesOfCall returns the lanes of a call, or of a message or form, with what they wrote and their attempts, oldest first.
 func (db *DB) DeliveriesOfCall(ctx context.Context, workspaceID, callID string) ([]records.DeliveryHistory, error) {
-	rows, err := db.pool.Query(ctx, `select `+deliveryColumns+`, d.written, d.shadow, d.kept from deliveries d join connections k on k.id = d.connection_id
+	rows, err := db.look(ctx, `select `+deliveryColumns+`, d.written, d.shadow, d.kept from deliveries d join connections k on k.id = d.connection_id
 		where d.workspace_id = $1 and d.record_id = $2 and d.object <> 'contact' and k.deleted_at is null
 		order by d.connection_id`, workspaceID, callID)
 	if err != nil {
@@ -174,7 +174,7 @@ func (db *DB) DeliveriesOfCall(ctx context.Context, workspaceID, callID string) 
 		at[h.ID] = i
 		ids = append(ids, h.ID)
 	}
-	rows, err = db.pool.Query(ctx, `select id, delivery_id, at, revision, outcome, class, reason, detail, duration_ms from
+	rows, err = db.look(ctx, `select id, delivery_id, at, revision, outcome, class, reason, detail, duration_ms from
 		(select * from delivery_attempts where workspace_id = $1 and delivery_id = any($2::uuid[]) order by id desc limit $3) a
 		order by id`, workspaceID, ids, maxAttemptsShown)
 	if err != nil {
@@ -209,7 +209,7 @@ func (db *DB) EventsOfReceipt(ctx context.Context, workspaceID, receiptID string
 }
 
 func (db *DB) events(ctx context.Context, sql, workspaceID, id string) ([]call.Event, error) {
-	rows, err := db.pool.Query(ctx, sql, workspaceID, id, maxEventsShown)
+	rows, err := db.look(ctx, sql, workspaceID, id, maxEventsShown)
 	if err != nil {
 		return nil, fmt.Errorf("list events: %w", err)
 	}

@@ -39,7 +39,7 @@ func (db *DB) flows(ctx context.Context, workspaceID string, from, to time.Time,
 	}
 	// Everything by one look at the span: there are few combinations. date_bin reckons with whole numbers, which takes a
 	// fraction of the time that extract takes.
-	rows, err := db.pool.Query(ctx, `
+	rows, err := db.look(ctx, `
 		select date_bin($4::interval, listed_at, $5::timestamptz), source_id, state, status, lanes, count(*)
 		from call_list where workspace_id = $1 and listed_at >= $2 and listed_at < $3 group by 1, 2, 3, 4, 5`, workspaceID, from, to, step, first)
 	if err != nil {
@@ -73,7 +73,7 @@ func (db *DB) flows(ctx context.Context, workspaceID string, from, to time.Time,
 	if err != nil {
 		return err
 	}
-	rows, err = db.pool.Query(ctx, `
+	rows, err = db.look(ctx, `
 		select s.id, coalesce(q.quarantined, 0), coalesce(q.rejected, 0), coalesce(recent.received_at, old.received_at)
 		from sources s
 		left join (select source_id, count(*) filter (where state = 'quarantined') as quarantined, count(*) filter (where state = 'rejected') as rejected from receipt_results where workspace_id = $1 and state in ('quarantined', 'rejected') and receipt_id >= $2::uuid and receipt_id < $3::uuid group by 1) q on q.source_id = s.id
@@ -94,7 +94,7 @@ func (db *DB) flows(ctx context.Context, workspaceID string, from, to time.Time,
 	if err != nil {
 		return err
 	}
-	rows, err = db.pool.Query(ctx, `select id from connections where workspace_id = $1 and deleted_at is null order by id`, workspaceID)
+	rows, err = db.look(ctx, `select id from connections where workspace_id = $1 and deleted_at is null order by id`, workspaceID)
 	if err != nil {
 		return err
 	}

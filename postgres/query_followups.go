@@ -49,7 +49,7 @@ func (db *DB) FollowUp(ctx context.Context, workspaceID, id string) (records.Fol
 
 // followUps reads what b chooses; its first argument is the workspace.
 func (db *DB) followUps(ctx context.Context, b *queryBuilder, order string) ([]records.FollowUpItem, error) {
-	rows, err := db.pool.Query(ctx, `select `+deliveryColumns+`, d.written, d.shadow, `+followUpColumns+`, k.name, k.connector, coalesce(c.customer_name, '')
+	rows, err := db.look(ctx, `select `+deliveryColumns+`, d.written, d.shadow, `+followUpColumns+`, k.name, k.connector, coalesce(c.customer_name, '')
 		from follow_ups f join connections k on k.id = f.connection_id and k.workspace_id = f.workspace_id and k.deleted_at is null
 		join deliveries d on d.connection_id = f.connection_id and d.object = f.kind and d.key = f.id::text
 		left join calls c on c.id = f.call_id and c.workspace_id = f.workspace_id

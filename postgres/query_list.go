@@ -91,7 +91,7 @@ func (db *DB) searchCalls(ctx context.Context, workspaceID string, f records.Cal
 			return page, err
 		}
 		var ids []string
-		if err := db.pool.QueryRow(ctx, `select array(select s.call_id from call_list s where s.workspace_id = $1 and s.search @@ $2::tsquery limit $3)`,
+		if err := db.lookRow(ctx, `select array(select s.call_id from call_list s where s.workspace_id = $1 and s.search @@ $2::tsquery limit $3)`,
 			workspaceID, text, maxFound+1).Scan(&ids); err != nil {
 			return page, err
 		}
@@ -149,7 +149,7 @@ func (db *DB) listed(ctx context.Context, q listQuery, f records.CallFilter, wal
 			from += " and " + rest
 		}
 	}
-	rows, err := db.pool.Query(ctx, `with page as (select l.call_id, l.listed_at, l.state from `+from+order+`limit `+b.arg(f.Limit)+`)
+	rows, err := db.look(ctx, `with page as (select l.call_id, l.listed_at, l.state from `+from+order+`limit `+b.arg(f.Limit)+`)
 		select `+callColumns+` from page l join calls c on c.id = l.call_id`+order, b.args...)
 	if err != nil {
 		return page, err
@@ -162,7 +162,7 @@ func (db *DB) listed(ctx context.Context, q listQuery, f records.CallFilter, wal
 		page.Next = records.Cursor{At: page.Items[n-1].ListedAt, ID: page.Items[n-1].Call.ID}
 	case walk > 0 && len(q.rest) > 0:
 		last := queryBuilder{args: args}
-		err = db.pool.QueryRow(ctx, "select l.listed_at, l.call_id from "+walked+order+"offset "+last.arg(walk-1)+" limit 1", last.args...).Scan(&page.Next.At, &page.Next.ID)
+		err = db.lookRow(ctx, "select l.listed_at, l.call_id from "+walked+order+"offset "+last.arg(walk-1)+" limit 1", last.args...).Scan(&page.Next.At, &page.Next.ID)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return page, nil
 		}
@@ -243,7 +243,7 @@ func (db *DB) callSearch(ctx context.Context, q *listQuery, query string) error 
 	}
 	if _, ok := parseUUID(text); ok {
 		var ours bool
-		if err := db.pool.QueryRow(ctx, `select exists (select from call_list where workspace_id = $1 and call_id = $2)`, q.workspace, text).Scan(&ours); err != nil {
+		if err := db.lookRow(ctx, `select exists (select from call_list where workspace_id = $1 and call_id = $2)`, q.workspace, text).Scan(&ours); err != nil {
 			return err
 		}
 		if ours {
@@ -267,7 +267,7 @@ func (db *DB) search(ctx context.Context, q *listQuery) error {
 	for i, text := range q.searches {
 		some := i+1 == len(q.searches)
 		if !some {
-			if err := db.pool.QueryRow(ctx, `select exists (select from (select 1 from call_list l where l.workspace_id = $1 and l.search @@ $2::tsquery limit 1) x)`, q.workspace, text).Scan(&some); err != nil {
+			if err := db.lookRow(ctx, `select exists (select from (select 1 from call_list l where l.workspace_id = $1 and l.search @@ $2::tsquery limit 1) x)`, q.workspace, text).Scan(&some); err != nil {
 				return err
 			}
 		}
@@ -289,7 +289,7 @@ func (db *DB) CountCalls(ctx context.Context, workspaceID string, f records.Call
 	if err != nil || !some {
 		return n, timedOut(ctx, err)
 	}
-	rows, err := db.pool.Query(ctx, `
+	rows, err := db.look(ctx, `
 		with chosen as materialized (select l.call_id from call_list l where `+strings.Join(b.conditions, " and ")+` order by l.listed_at desc, l.call_id desc limit `+b.arg(limit+1)+`)
 		select '', '', count(*) from chosen
 		union all

@@ -96,14 +96,14 @@ func (db *DB) receiptsPage(ctx context.Context, workspaceID string, f records.Re
 		if f.State != "" {
 			b.where(receiptState + " = " + b.arg(f.State))
 		}
-		return collectReceiptItems(db.pool.Query(ctx, "select "+receiptItemColumns+" from receipts r"+receiptJoins+
+		return collectReceiptItems(db.look(ctx, "select "+receiptItemColumns+" from receipts r"+receiptJoins+
 			"where "+strings.Join(b.conditions, " and ")+" order by r.id desc limit "+b.arg(f.Limit), b.args...))
 	}
 	if f.State != records.ReceiptPending {
 		// Written out, because the index is of what was not simply applied, which the planner must see.
 		b.where("r.state = '" + f.State + "' and not exists (select from inbox i where i.receipt_id = r.receipt_id)")
 	}
-	return collectReceiptItems(db.pool.Query(ctx, "with few as materialized (select r.receipt_id from "+table+" where "+strings.Join(b.conditions, " and ")+
+	return collectReceiptItems(db.look(ctx, "with few as materialized (select r.receipt_id from "+table+" where "+strings.Join(b.conditions, " and ")+
 		" order by r.receipt_id desc limit "+b.arg(f.Limit)+") select "+receiptItemColumns+" from few join receipts r on r.id = few.receipt_id"+receiptJoins+
 		"where r.workspace_id = $1 order by r.id desc", b.args...))
 }
@@ -129,7 +129,7 @@ func firstID(t time.Time) string {
 
 // ReceiptsOfCall returns the receipts that tell of a call, oldest first, without their bytes.
 func (db *DB) ReceiptsOfCall(ctx context.Context, workspaceID, callID string) ([]records.ReceiptItem, error) {
-	return collectReceiptItems(db.pool.Query(ctx, `select `+receiptItemColumns+` from receipts r `+receiptJoins+`
+	return collectReceiptItems(db.look(ctx, `select `+receiptItemColumns+` from receipts r `+receiptJoins+`
 		where r.workspace_id = $1 and r.id in (
 			select receipt_id from events where workspace_id = $1 and record_id = $2
 			union select receipt_id from receipt_results where workspace_id = $1 and record_id = $2
@@ -142,7 +142,7 @@ func (db *DB) ReceiptByID(ctx context.Context, workspaceID, id string) (records.
 	if _, ok := parseUUID(id); !ok {
 		return records.Receipt{}, records.ErrNotFound
 	}
-	rows, err := db.pool.Query(ctx, `select `+receiptItemColumns+`, r.query, r.headers, r.body from receipts r `+receiptJoins+`
+	rows, err := db.look(ctx, `select `+receiptItemColumns+`, r.query, r.headers, r.body from receipts r `+receiptJoins+`
 		where r.workspace_id = $1 and r.id = $2`, workspaceID, id)
 	if err != nil {
 		return records.Receipt{}, fmt.Errorf("read a receipt: %w", err)

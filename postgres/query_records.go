@@ -74,7 +74,7 @@ func recordsPage[T any](ctx context.Context, db *DB, table, workspaceID string, 
 	if f.SourceID != "" {
 		b.where("source_id = " + b.arg(f.SourceID) + "::uuid")
 	}
-	rows, err := db.pool.Query(ctx, "select "+recordColumns+" from "+table+" where "+strings.Join(b.conditions, " and ")+
+	rows, err := db.look(ctx, "select "+recordColumns+" from "+table+" where "+strings.Join(b.conditions, " and ")+
 		" order by id desc limit "+b.arg(f.Limit), b.args...)
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", table, err)
@@ -91,7 +91,7 @@ func recordByID[T any](ctx context.Context, db *DB, table, workspaceID, id strin
 	if _, ok := parseUUID(id); !ok {
 		return none, records.ErrNotFound
 	}
-	rows, err := db.pool.Query(ctx, "select "+recordColumns+" from "+table+" where workspace_id = $1 and id = $2", workspaceID, id)
+	rows, err := db.look(ctx, "select "+recordColumns+" from "+table+" where workspace_id = $1 and id = $2", workspaceID, id)
 	if err != nil {
 		return none, fmt.Errorf("read from %s: %w", table, err)
 	}

@@ -21,7 +21,7 @@ const liveConnections = `from deliveries d join connections k on k.id = d.connec
 
 // Holds groups the deliveries on hold by cause, the largest first.
 func (db *DB) Holds(ctx context.Context, workspaceID string) ([]records.Hold, error) {
-	rows, err := db.pool.Query(ctx, `select `+holdID+`, d.connection_id, d.class, d.field, d.reason, count(*), min(d.updated_at), max(d.updated_at),
+	rows, err := db.look(ctx, `select `+holdID+`, d.connection_id, d.class, d.field, d.reason, count(*), min(d.updated_at), max(d.updated_at),
 			(array_agg(coalesce((select f.call_id from follow_ups f where f.workspace_id = d.workspace_id and f.id = d.record_id), d.record_id)::text order by d.id desc)
 				filter (where d.record_id is not null))[1:5]
 		`+liveConnections+`
@@ -48,7 +48,7 @@ func (db *DB) HeldCalls(ctx context.Context, workspaceID, hold, connectionID str
 		// What a CRM never answered is not cured by its connection: a person looks there and decides hold by hold.
 		sql, arg = ` and d.connection_id = $2::uuid and d.class <> 'unknown_outcome'`, connectionID
 	}
-	rows, err := db.pool.Query(ctx, `select d.id, d.record_id, d.connection_id `+liveConnections+sql+` and d.record_id is not null order by d.id`, workspaceID, arg)
+	rows, err := db.look(ctx, `select d.id, d.record_id, d.connection_id `+liveConnections+sql+` and d.record_id is not null order by d.id`, workspaceID, arg)
 	if err != nil {
 		return nil, fmt.Errorf("list held calls: %w", err)
 	}
@@ -93,7 +93,7 @@ func (db *DB) Stats(ctx context.Context, workspaceID string, from, to time.Time)
 
 // secondsToCRM counts calls by their whole seconds and finds the quantiles among the counts: the server would sort them all.
 func (db *DB) secondsToCRM(ctx context.Context, workspaceID string, from, to time.Time) (q records.Percentiles, err error) {
-	rows, err := db.pool.Query(ctx, `
+	rows, err := db.look(ctx, `
 		select crm_seconds, count(*) from call_list
 		where workspace_id = $1 and listed_at >= $2 and listed_at < $3 and crm_seconds is not null group by 1`, workspaceID, from, to)
 	if err != nil {
@@ -161,7 +161,7 @@ func (db *DB) countReceipts(ctx context.Context, workspaceID string, from, to ti
 
 // count runs a query for names and numbers.
 func (db *DB) count(ctx context.Context, sql string, args []any) (map[string]int64, error) {
-	rows, err := db.pool.Query(ctx, sql, args...)
+	rows, err := db.look(ctx, sql, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ func (db *DB) UsualArrivals(ctx context.Context, workspaceID, sourceID string) (
 	defer cancel()
 	var counts [3]int64
 	var seconds [3]*float64
-	err := db.pool.QueryRow(ctx, `
+	err := db.lookRow(ctx, `
 		with newest as materialized (
 			select call_id, window_base from call_list
 			where workspace_id = $1 and source_id = $2 and window_base is not null order by listed_at desc, call_id desc limit $3),

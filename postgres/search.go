@@ -300,7 +300,7 @@ func searchTerms(q string, countries []string) []terms {
 // searchCountries are those in which a workspace's sources read numbers.
 func (db *DB) searchCountries(ctx context.Context, workspaceID string) ([]string, error) {
 	var out []string
-	err := db.pool.QueryRow(ctx, `select coalesce(array_agg(distinct upper(default_country)), '{}') from sources where workspace_id = $1 and default_country <> ''`, workspaceID).Scan(&out)
+	err := db.lookRow(ctx, `select coalesce(array_agg(distinct upper(default_country)), '{}') from sources where workspace_id = $1 and default_country <> ''`, workspaceID).Scan(&out)
 	return out, err
 }
 
