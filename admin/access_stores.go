@@ -25,6 +25,19 @@ type MemberStore interface {
 	AcceptInvitation(ctx context.Context, hash []byte, u records.User) error
 }
 
+// SignInStore counts tries to sign in for all processes, knows the browsers of people, and notes what was refused.
+type SignInStore interface {
+	// CountSignIn tells how long a try must wait, zero if it may be made; last is set where the next one waits if this fails.
+	CountSignIn(ctx context.Context, t records.SignInTry) (wait time.Duration, last bool, err error)
+	// SignInSucceeded takes a try back that was counted.
+	SignInSucceeded(ctx context.Context, t records.SignInTry) error
+	// NoteRefusedSignIn notes records.SessionRefused or records.SessionBlocked of whoever has email, so many times a day.
+	NoteRefusedSignIn(ctx context.Context, email, action string) error
+	// KnowBrowser and KnowsBrowser take the SHA-256 of the browser's cookie.
+	KnowBrowser(ctx context.Context, userID string, hash []byte) error
+	KnowsBrowser(ctx context.Context, userID string, hash []byte) (bool, error)
+}
+
 // AccountStore keeps what people change of themselves.
 type AccountStore interface {
 	AccountByEmail(ctx context.Context, email string) (id, passwordHash string, err error)

@@ -67,7 +67,6 @@ type Handler struct {
 	http    http.Handler
 	huma    huma.API
 	pages   *renderer
-	logins  *loginLimit
 	origins *http.CrossOriginProtection
 	drains  drains
 	live    *liveBoards
@@ -104,7 +103,7 @@ func New(d Deps) (*Handler, error) {
 		d.CheckHost = RefusePrivateHost
 	}
 	d.Version = cmp.Or(d.Version, "dev")
-	h := &Handler{Deps: d, public: public, logins: newLoginLimit(d.Now), origins: http.NewCrossOriginProtection()}
+	h := &Handler{Deps: d, public: public, origins: http.NewCrossOriginProtection()}
 	if err := h.origins.AddTrustedOrigin(public.Scheme + "://" + public.Host); err != nil {
 		return nil, fmt.Errorf("admin: %w", err)
 	}

@@ -22,9 +22,17 @@ type AuditStore interface {
 func (p principal) actor(route, requestID string) records.Actor {
 	a := records.Actor{Kind: records.ActorUser, ID: p.UserID, Name: p.Name, Route: route, RequestID: requestID}
 	if p.UserID == "" {
-		a.Kind = records.ActorToken
+		a.Kind, a.ID, a.Name = records.ActorToken, p.TokenID, p.TokenName
 	}
 	return a
+}
+
+// nobody gives the request of somebody who is not signed in an id. Who they are the stores find out, if they prove it.
+func nobody(w http.ResponseWriter, r *http.Request) *http.Request {
+	a := records.SystemActor()
+	a.Route, a.RequestID = r.Pattern, rand.Text()
+	w.Header().Set("X-Request-Id", a.RequestID)
+	return r.WithContext(records.WithActor(r.Context(), a))
 }
 
 // acting makes p the one who changes what is changed for r, and gives the request an id, which the answer has too. route is

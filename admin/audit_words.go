@@ -62,16 +62,37 @@ var auditActions = []auditAction{
 	{"alert_settings.save", "changed when people are alerted:"},
 	{"alert.mute", "muted the alert “%n”"},
 	{"alert.unmute", "had the alert “%n” told again"},
+	{"session.create", "signed in"},
+	{"session.switch", "came in from another workspace"},
+	{"session.refuse", "refused a sign-in as %n: the password was wrong"},
+	{"session.block", "looks at no more passwords of %n for some minutes: too many were wrong"},
+	{"session.end", "ended sessions of %n:"},
+	{"user.create", "added %n to the workspace:"},
+	{"user.update", "changed the user %n:"},
+	{"user.delete", "removed %n from the workspace"},
+	{"user.set_password", "set another password of %n"},
+	{"user.password_link", "made a link by which %n chooses another password"},
+	{"invitation.create", "invited %n:"},
+	{"invitation.renew", "made another link for the invitation of %n"},
+	{"invitation.delete", "took back the invitation of %n"},
+	{"invitation.accept", "accepted an invitation:"},
+	{"api_token.create", "made the API token %n:"},
+	{"api_token.delete", "revoked the API token %n"},
+	{"workspace.create", "added the workspace %n"},
+	{"workspace.update", "renamed the workspace %n"},
 	{"resync.create", "started a resync"},
 	{"resync.pause", "paused a resync"},
 	{"resync.resume", "went on with a resync"},
 	{"resync.cancel", "cancelled a resync"},
 }
 
+// auditKinds are the kinds whose names people do not use.
+var auditKinds = map[string]string{"api_token": "API token", "session": "sign-in"}
+
 // auditLabel is an action as the filter shows it.
 func auditLabel(action string) string {
 	kind, verb, _ := strings.Cut(action, ".")
-	return title(kind) + ": " + strings.ReplaceAll(verb, "_", " ")
+	return title(cmp.Or(auditKinds[kind], kind)) + ": " + strings.ReplaceAll(verb, "_", " ")
 }
 
 // auditVerbs are the verbs of actions that have no words of their own.
@@ -106,6 +127,12 @@ func auditWhat(e records.AuditEntry) string {
 		healed, _ := e.After["healed"].(float64)
 		return fmt.Sprintf("%.0f new, %.0f gone", opened, healed)
 	}
+	if n, ok := e.After["sessions_ended"].(float64); ok && len(e.After) == 1 {
+		return fmt.Sprintf("%.0f", n)
+	}
+	if access := auditAccess(e); access != "" {
+		return access
+	}
 	names := auditFields(e)
 	var said []string
 	for _, n := range names[:min(len(names), 3)] {
@@ -115,6 +142,27 @@ func auditWhat(e records.AuditEntry) string {
 		return strings.Join(said, ", ") + fmt.Sprintf(" and %d more", more)
 	}
 	return strings.Join(said, ", ")
+}
+
+// auditAccess says what somebody may do now: as admin, from admin to viewer, kept out.
+func auditAccess(e records.AuditEntry) string {
+	now := func(field string) string { s, _ := e.After[field].(string); return s }
+	was, _ := e.Before["role"].(string)
+	switch {
+	case e.ObjectKind == "api_token" && now("scope") != "":
+		return "scope " + now("scope")
+	case e.ObjectKind != "user" && e.ObjectKind != "invitation":
+		return ""
+	case e.After["kept_out"] == true:
+		return "may not come in for now"
+	case e.Before["kept_out"] == true && now("role") == "":
+		return "may come in again"
+	case was != "" && now("role") != "":
+		return was + " → " + now("role")
+	case now("role") != "":
+		return "as " + now("role")
+	}
+	return ""
 }
 
 // auditFields are the fields of an entry, in order.
@@ -193,6 +241,16 @@ func auditLink(e records.AuditEntry) string {
 		return "/holds"
 	case "follow_up":
 		return "/follow-ups"
+	case "user":
+		if e.Action != "user.delete" {
+			return "/settings/users/" + e.ObjectID
+		}
+	case "invitation":
+		return "/settings/users"
+	case "api_token":
+		return "/settings/tokens"
+	case "workspace":
+		return "/settings/workspaces"
 	case "resync":
 		return "/resyncs#" + e.ObjectID
 	}

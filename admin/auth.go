@@ -18,6 +18,8 @@ type principal struct {
 	UserID string
 	// SessionID is that of the user's session.
 	SessionID string
+	// TokenID and TokenName are those of the API token that the request came with; empty for people.
+	TokenID, TokenName string
 	// Email is the user's.
 	Email string
 	// MadeBy is the user who stands behind what the principal makes: itself, or who made the token; empty for the
@@ -60,13 +62,18 @@ func principalOf(ctx context.Context) (principal, bool) {
 
 const sessionCookie = "callsync_session"
 
-// cookieName is the session cookie's. By https it has the prefix with which browsers take it from this host alone: no
-// neighbour on another subdomain can plant one.
+// cookieName is the session cookie's.
 func (h *Handler) cookieName() string {
+	return h.hostCookie(sessionCookie)
+}
+
+// hostCookie is what a cookie is called. By https it has the prefix with which browsers take it from this host alone: no
+// neighbour on another subdomain can plant one.
+func (h *Handler) hostCookie(name string) string {
 	if h.public.Scheme == "https" {
-		return "__Host-" + sessionCookie
+		return "__Host-" + name
 	}
-	return sessionCookie
+	return name
 }
 
 // errNoAccess says that a request has no valid token or session.
@@ -85,7 +92,7 @@ func (h *Handler) authenticate(r *http.Request) (principal, error) {
 		if errors.Is(err, records.ErrNotFound) {
 			return principal{}, errNoAccess
 		}
-		return principal{WorkspaceID: t.WorkspaceID, Name: "the API token “" + t.Name + "”", Role: t.Role, Bootstrap: t.Bootstrap, MadeBy: t.MadeBy, Ends: t.ExpiresAt}, err
+		return principal{WorkspaceID: t.WorkspaceID, TokenID: t.ID, TokenName: t.Name, Name: "the API token “" + t.Name + "”", Role: t.Role, Bootstrap: t.Bootstrap, MadeBy: t.MadeBy, Ends: t.ExpiresAt}, err
 	}
 	cookie, err := r.Cookie(h.cookieName())
 	if err != nil {
@@ -120,11 +127,15 @@ func (h *Handler) startSession(w http.ResponseWriter, r *http.Request, userID, w
 		return err
 	}
 	h.setSession(w, token, s.EndsAt)
-	return nil
+	return h.knowBrowser(w, r, userID)
 }
 
 func (h *Handler) setSession(w http.ResponseWriter, token string, expires time.Time) {
-	c := &http.Cookie{Name: h.cookieName(), Value: token, Path: "/", Expires: expires, HttpOnly: true,
+	h.setCookie(w, sessionCookie, token, expires)
+}
+
+func (h *Handler) setCookie(w http.ResponseWriter, name, token string, expires time.Time) {
+	c := &http.Cookie{Name: h.hostCookie(name), Value: token, Path: "/", Expires: expires, HttpOnly: true,
 		SameSite: http.SameSiteLaxMode, Secure: h.public.Scheme == "https"}
 	if token == "" {
 		c.MaxAge = -1

@@ -118,7 +118,7 @@ func newFixture(t *testing.T, options ...func(*admin.Deps)) *fixture {
 	f := &fixture{t: t, db: db, sql: sql, actions: &actions{}, log: &bytes.Buffer{}, boot: secretbox.NewToken()}
 	f.crm = httptest.NewServer(hubspotfake.New(hubspotfake.Options{Tokens: map[string][]string{crmToken: nil}}))
 	t.Cleanup(f.crm.Close)
-	boot, err := db.EnsureBootstrap(t.Context(), postgres.BootstrapInput{WorkspaceName: "Acme", TokenHash: secretbox.HashToken(f.boot)})
+	boot, err := db.EnsureBootstrap(f.asOperator(), postgres.BootstrapInput{WorkspaceName: "Acme", TokenHash: secretbox.HashToken(f.boot)})
 	require.NoError(t, err)
 	f.ws, f.token = boot.WorkspaceID, f.newToken(boot.WorkspaceID)
 
@@ -178,10 +178,15 @@ func idAt(at time.Time) string {
 	return u.String()
 }
 
+// asOperator is the context of what a test finds set up.
+func (f *fixture) asOperator() context.Context {
+	return records.WithActor(f.t.Context(), records.OperatorActor("callsync serve"))
+}
+
 func (f *fixture) newToken(ws string) string {
 	f.t.Helper()
 	token := secretbox.NewToken()
-	require.NoError(f.t, f.db.CreateAPIToken(f.t.Context(), records.APIToken{ID: id(), WorkspaceID: ws, Name: "test", Hash: secretbox.HashToken(token)}))
+	require.NoError(f.t, f.db.CreateAPIToken(f.asOperator(), records.APIToken{ID: id(), WorkspaceID: ws, Name: "test", Hash: secretbox.HashToken(token)}))
 	return token
 }
 
@@ -189,7 +194,7 @@ func (f *fixture) user(ws, email, name, role string) {
 	f.t.Helper()
 	hash, err := passwordHash()
 	require.NoError(f.t, err)
-	require.NoError(f.t, f.db.CreateUser(f.t.Context(), records.User{ID: id(), WorkspaceID: ws, Email: email, Name: name, PasswordHash: hash, Role: role}))
+	require.NoError(f.t, f.db.CreateUser(f.asOperator(), records.User{ID: id(), WorkspaceID: ws, Email: email, Name: name, PasswordHash: hash, Role: role}))
 }
 
 func (f *fixture) exec(sql string, args ...any) {

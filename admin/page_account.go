@@ -107,20 +107,22 @@ func (h *Handler) accountPasswordForm(w http.ResponseWriter, r *http.Request, p 
 
 // proven checks the password of an account within the limit of sign-ins. Where it does not hold, said is why.
 func (h *Handler) proven(r *http.Request, email, password string) (userID, said string, err error) {
-	if wait := h.waitLogin(r, email); wait > 0 {
-		return "", tooMany(wait), nil
+	try := h.signInTry(r, email)
+	wait, last, err := h.Store.CountSignIn(r.Context(), try)
+	if err != nil || wait > 0 {
+		return "", tooMany(wait), err
 	}
 	id, hash, err := h.Store.AccountByEmail(r.Context(), email)
 	if err != nil && !errors.Is(err, records.ErrNotFound) {
 		return "", "", err
 	}
 	if err := secretbox.VerifyPassword(hash, password); errors.Is(err, secretbox.ErrPasswordMismatch) {
+		h.refusedSignIn(r, email, last)
 		return "", "This is not the password of the account.", nil
 	} else if err != nil {
 		return "", "", err
 	}
-	h.loggedIn(r, email)
-	return id, "", nil
+	return id, "", h.Store.SignInSucceeded(r.Context(), try)
 }
 
 func (h *Handler) sessionEndForm(w http.ResponseWriter, r *http.Request, p principal) error {

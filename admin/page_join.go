@@ -62,7 +62,7 @@ func (h *Handler) joinPage(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Handler) joinForm(w http.ResponseWriter, r *http.Request) {
-	if err := h.join(w, r); err != nil {
+	if err := h.join(w, nobody(w, r)); err != nil {
 		h.failed(w, r, principal{}, err)
 	}
 }
@@ -155,7 +155,7 @@ func (h *Handler) passwordLink(r *http.Request) (v newPasswordPage, hash []byte,
 }
 
 func (h *Handler) newPasswordForm(w http.ResponseWriter, r *http.Request) {
-	if err := h.newPassword(w, r); err != nil {
+	if err := h.newPassword(w, nobody(w, r)); err != nil {
 		h.failed(w, r, principal{}, err)
 	}
 }

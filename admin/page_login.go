@@ -45,6 +45,7 @@ func (h *Handler) login(w http.ResponseWriter, r *http.Request) {
 		h.failed(w, r, principal{}, problem(http.StatusForbidden, "This sign-in came from another site. Open callsync in its own window and try again."))
 		return
 	}
+	r = nobody(w, r)
 	r.Body = http.MaxBytesReader(w, r.Body, maxLoginForm)
 	if err := r.ParseForm(); err != nil {
 		h.failed(w, r, principal{}, problem(http.StatusBadRequest, "This sign-in could not be read."))
@@ -52,7 +53,13 @@ func (h *Handler) login(w http.ResponseWriter, r *http.Request) {
 	}
 	email, next := strings.TrimSpace(r.PostFormValue("email")), ownPath(r.PostFormValue("next"))
 	v := loginView{Email: email, Next: next}
-	if wait := h.waitLogin(r, email); wait > 0 {
+	try := h.signInTry(r, email)
+	wait, last, err := h.Store.CountSignIn(r.Context(), try)
+	if err != nil {
+		h.failed(w, r, principal{}, err)
+		return
+	}
+	if wait > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(wait.Seconds())+1))
 		v.Wrong = tooMany(wait)
 		h.showLogin(w, r, http.StatusTooManyRequests, v)
@@ -68,11 +75,15 @@ func (h *Handler) login(w http.ResponseWriter, r *http.Request) {
 		if !errors.Is(err, secretbox.ErrPasswordMismatch) {
 			h.Log.ErrorContext(r.Context(), "password hash cannot be read", "user", user.ID, "err", err)
 		}
+		h.refusedSignIn(r, email, last)
 		v.Wrong = "The e-mail or the password is wrong."
 		h.showLogin(w, r, http.StatusUnauthorized, v)
 		return
 	}
-	h.loggedIn(r, email)
+	if err := h.Store.SignInSucceeded(r.Context(), try); err != nil {
+		h.failed(w, r, principal{}, err)
+		return
+	}
 	if err := h.startSession(w, r, user.ID, user.WorkspaceID); err != nil {
 		h.failed(w, r, principal{}, err)
 		return

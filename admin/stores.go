@@ -14,6 +14,7 @@ import (
 type Store interface {
 	Accounts
 	AccountStore
+	SignInStore
 	MemberStore
 	SourceStore
 	PullStore

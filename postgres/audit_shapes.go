@@ -1,6 +1,9 @@
 package postgres
 
-import "strings"
+import (
+	"maps"
+	"strings"
+)
 
 // auditShape reads one kind of object for the audit log: its name, its fields as a JSON object, and its sealed secrets.
 // The arguments are the workspace, the object's id and its part, as many of them as the kind has. Locking the row keeps two
@@ -28,6 +31,8 @@ func auditTable(table, key, value string) auditShape {
 // auditDocument is the shape of a document of rules or actions. A document is kept here as it was, because only the newest
 // one is kept elsewhere.
 const auditDocument = `jsonb_build_object('version', d.version, 'document', d.document), null::bytea`
+
+func init() { maps.Copy(auditShapes, accessShapes) }
 
 const living = ` and deleted_at is null`
 

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -25,7 +26,7 @@ func scanInvitation(row pgx.CollectableRow) (i records.Invitation, err error) {
 // gives way. Errors: records.ErrConflict for somebody who is in the workspace already, records.ErrNotFound for a
 // workspace that does not exist.
 func (db *DB) CreateInvitation(ctx context.Context, i records.Invitation) error {
-	err := db.inTx(ctx, func(tx pgx.Tx) error {
+	err := db.changing(ctx, i.WorkspaceID, "invitation.create", audited{kind: "invitation", id: i.ID}, func(tx pgx.Tx) error {
 		var member bool
 		err := tx.QueryRow(ctx, `
 			select exists (select 1 from memberships m join users u on u.id = m.user_id where m.workspace_id = $1 and lower(u.email) = lower($2))`,
@@ -58,7 +59,7 @@ func (db *DB) Invitations(ctx context.Context, workspaceID string) ([]records.In
 // RenewInvitation gives an open invitation another link; the old one ends. Errors: records.ErrNotFound.
 func (db *DB) RenewInvitation(ctx context.Context, workspaceID, id string, hash []byte, expires time.Time) (records.Invitation, error) {
 	var i records.Invitation
-	err := db.inTx(ctx, func(tx pgx.Tx) error {
+	err := db.changing(ctx, workspaceID, "invitation.renew", audited{kind: "invitation", id: id}, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `
 			update invitations set token_hash = $3, expires_at = $4 where workspace_id = $1 and id = $2 and accepted_at is null`,
 			workspaceID, id, hash, expires); err != nil {
@@ -74,8 +75,14 @@ func (db *DB) RenewInvitation(ctx context.Context, workspaceID, id string, hash 
 
 // RevokeInvitation takes an open invitation back. Errors: records.ErrNotFound.
 func (db *DB) RevokeInvitation(ctx context.Context, workspaceID, id string) error {
-	tag, err := db.pool.Exec(ctx, `delete from invitations where workspace_id = $1 and id = $2 and accepted_at is null`, workspaceID, id)
-	return oneRow("revoke an invitation", tag, err)
+	err := db.inTx(ctx, func(tx pgx.Tx) error { return db.deleteInvitation(ctx, tx, workspaceID, id) })
+	return settingsError("revoke an invitation", err)
+}
+
+func (db *DB) deleteInvitation(ctx context.Context, tx pgx.Tx, workspaceID, id string) error {
+	return db.changingIn(ctx, tx, workspaceID, "invitation.delete", audited{kind: "invitation", id: id}, func(tx pgx.Tx) error {
+		return mustMeet(tx.Exec(ctx, `delete from invitations where workspace_id = $1 and id = $2 and accepted_at is null`, workspaceID, id))
+	})
 }
 
 // InvitationByHash returns an invitation by the SHA-256 of its link's token, while it can be accepted. Errors:
@@ -98,14 +105,24 @@ func (db *DB) AcceptInvitation(ctx context.Context, hash []byte, u records.User)
 		if err != nil {
 			return err
 		}
-		if u.PasswordHash != "" {
-			return createUser(ctx, tx, u)
+		self := records.ActorOf(ctx)
+		self.Kind, self.ID, self.Name = records.ActorUser, u.ID, cmp.Or(u.Name, u.Email)
+		ctx := records.WithActor(ctx, self)
+		if u.PasswordHash == "" {
+			if ctx, err = asUser(ctx, tx, u.ID); err != nil {
+				return err
+			}
 		}
-		_, err = tx.Exec(ctx, `
-			insert into memberships (user_id, workspace_id, name, role)
-			select u.id, $2, u.name, $3 from users u where u.id = $1 and lower(u.email) = lower($4)
-			on conflict (user_id, workspace_id) do nothing`, u.ID, u.WorkspaceID, u.Role, u.Email)
-		return err
+		return db.changingIn(ctx, tx, u.WorkspaceID, "invitation.accept", audited{kind: "user", id: u.ID}, func(tx pgx.Tx) error {
+			if u.PasswordHash != "" {
+				return createUser(ctx, tx, u)
+			}
+			_, err := tx.Exec(ctx, `
+				insert into memberships (user_id, workspace_id, name, role)
+				select u.id, $2, u.name, $3 from users u where u.id = $1 and lower(u.email) = lower($4)
+				on conflict (user_id, workspace_id) do nothing`, u.ID, u.WorkspaceID, u.Role, u.Email)
+			return err
+		})
 	})
 	return settingsError("accept an invitation", err)
 }

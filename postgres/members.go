@@ -33,15 +33,14 @@ func (db *DB) ChangeMember(ctx context.Context, workspaceID, id string, c record
 		if err := lockMembers(ctx, tx, workspaceID); err != nil {
 			return err
 		}
-		tag, err := tx.Exec(ctx, `
-			update memberships set name = coalesce($3, name), role = coalesce($4, role),
-				disabled_at = case when $5::boolean is null then disabled_at when $5 then coalesce(disabled_at, now()) end
-			where workspace_id = $1 and user_id = $2`, workspaceID, id, c.Name, c.Role, c.Disabled)
+		err := db.changingIn(ctx, tx, workspaceID, "user.update", audited{kind: "user", id: id}, func(tx pgx.Tx) error {
+			return mustMeet(tx.Exec(ctx, `
+				update memberships set name = coalesce($3, name), role = coalesce($4, role),
+					disabled_at = case when $5::boolean is null then disabled_at when $5 then coalesce(disabled_at, now()) end
+				where workspace_id = $1 and user_id = $2`, workspaceID, id, c.Name, c.Role, c.Disabled))
+		})
 		if err != nil {
 			return err
-		}
-		if tag.RowsAffected() == 0 {
-			return pgx.ErrNoRows
 		}
 		if c.Role == nil && c.Disabled == nil {
 			return nil
@@ -49,16 +48,21 @@ func (db *DB) ChangeMember(ctx context.Context, workspaceID, id string, c record
 		if err := needAdmin(ctx, tx, workspaceID); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `
-			with gone as (
-				select 1 from memberships where workspace_id = $1 and user_id = $2 and disabled_at is not null
-			), lower as (
-				select 1 from memberships where workspace_id = $1 and user_id = $2 and (disabled_at is not null or role <> 'admin')
-			), sessions as (
-				delete from sessions where workspace_id = $1 and user_id = $2 and exists (select 1 from gone)
-			)
-			delete from invitations where workspace_id = $1 and invited_by = $2 and accepted_at is null and exists (select 1 from lower)`, workspaceID, id)
-		return err
+		var gone, lower bool
+		if err := tx.QueryRow(ctx, `
+			select disabled_at is not null, disabled_at is not null or role <> 'admin' from memberships where workspace_id = $1 and user_id = $2`,
+			workspaceID, id).Scan(&gone, &lower); err != nil {
+			return err
+		}
+		if gone {
+			if err := db.endSessionsThere(ctx, tx, workspaceID, id); err != nil {
+				return err
+			}
+		}
+		if lower {
+			return db.dropInvitationsBy(ctx, tx, workspaceID, id)
+		}
+		return nil
 	})
 	return settingsError("change a member", err)
 }
@@ -70,26 +74,58 @@ func (db *DB) RemoveMember(ctx context.Context, workspaceID, id string) error {
 		if err := lockMembers(ctx, tx, workspaceID); err != nil {
 			return err
 		}
-		tag, err := tx.Exec(ctx, `delete from memberships where workspace_id = $1 and user_id = $2`, workspaceID, id)
+		// What ends with them is noted before them, while their name is there.
+		for _, end := range []func(context.Context, pgx.Tx, string, string) error{db.endSessionsThere, db.dropTokensBy, db.dropInvitationsBy} {
+			if err := end(ctx, tx, workspaceID, id); err != nil {
+				return err
+			}
+		}
+		err := db.changingIn(ctx, tx, workspaceID, "user.delete", audited{kind: "user", id: id}, func(tx pgx.Tx) error {
+			return mustMeet(tx.Exec(ctx, `delete from memberships where workspace_id = $1 and user_id = $2`, workspaceID, id))
+		})
 		if err != nil {
 			return err
 		}
-		if tag.RowsAffected() == 0 {
-			return pgx.ErrNoRows
-		}
 		if err := needAdmin(ctx, tx, workspaceID); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, `
-			with sessions as (delete from sessions where workspace_id = $1 and user_id = $2),
-			tokens as (delete from api_tokens where workspace_id = $1 and made_by = $2)
-			delete from invitations where workspace_id = $1 and invited_by = $2`, workspaceID, id); err != nil {
 			return err
 		}
 		_, err = tx.Exec(ctx, `delete from users u where u.id = $1 and not exists (select 1 from memberships m where m.user_id = u.id)`, id)
 		return err
 	})
 	return settingsError("remove a member", err)
+}
+
+// endSessionsThere ends the sessions of a person in one workspace, as somebody else's doing.
+func (db *DB) endSessionsThere(ctx context.Context, tx pgx.Tx, workspaceID, userID string) error {
+	tag, err := tx.Exec(ctx, `delete from sessions where workspace_id = $1 and user_id = $2`, workspaceID, userID)
+	if err != nil || tag.RowsAffected() == 0 {
+		return err
+	}
+	return db.note(ctx, tx, workspaceID, records.Change{Action: "session.end", ObjectKind: "user", ObjectID: userID, After: map[string]any{"sessions_ended": tag.RowsAffected()}})
+}
+
+// dropTokensBy revokes the API tokens that a person has made in a workspace.
+func (db *DB) dropTokensBy(ctx context.Context, tx pgx.Tx, workspaceID, userID string) error {
+	rows, _ := tx.Query(ctx, `select id::text from api_tokens where workspace_id = $1 and made_by = $2 order by id`, workspaceID, userID)
+	all, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	for _, id := range all {
+		if err == nil {
+			err = db.deleteToken(ctx, tx, workspaceID, id)
+		}
+	}
+	return err
+}
+
+// dropInvitationsBy takes back the open invitations of a person in a workspace.
+func (db *DB) dropInvitationsBy(ctx context.Context, tx pgx.Tx, workspaceID, userID string) error {
+	rows, _ := tx.Query(ctx, `select id::text from invitations where workspace_id = $1 and invited_by = $2 and accepted_at is null order by id`, workspaceID, userID)
+	all, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	for _, id := range all {
+		if err == nil {
+			err = db.deleteInvitation(ctx, tx, workspaceID, id)
+		}
+	}
+	return err
 }
 
 // lockMembers lets one change of a workspace's people go on at a time: two admins must not lower each other at once.
@@ -124,29 +160,43 @@ func (db *DB) Memberships(ctx context.Context, userID string) ([]records.Members
 
 // SwitchWorkspace takes a session to another workspace of its user. Errors: records.ErrNotFound.
 func (db *DB) SwitchWorkspace(ctx context.Context, userID, sessionID, workspaceID string) error {
-	tag, err := db.pool.Exec(ctx, `
-		with there as (
-			update memberships set used_at = now() where user_id = $1 and workspace_id = $3 and disabled_at is null returning workspace_id
-		)
-		update sessions s set workspace_id = there.workspace_id from there where s.id = $2 and s.user_id = $1`, userID, sessionID, workspaceID)
-	return oneRow("switch the workspace", tag, err)
+	err := db.inTx(ctx, func(tx pgx.Tx) error {
+		var from string
+		if err := tx.QueryRow(ctx, `select workspace_id::text from sessions where id = $1 and user_id = $2 for update`, sessionID, userID).Scan(&from); err != nil {
+			return err
+		}
+		err := mustMeet(tx.Exec(ctx, `
+			with there as (
+				update memberships set used_at = now() where user_id = $1 and workspace_id = $3 and disabled_at is null returning workspace_id
+			)
+			update sessions s set workspace_id = there.workspace_id from there where s.id = $2 and s.user_id = $1`, userID, sessionID, workspaceID))
+		if err != nil || from == workspaceID {
+			return err
+		}
+		return db.noteSignIn(ctx, tx, workspaceID, userID, records.Change{Action: records.SessionSwitched, After: map[string]any{}})
+	})
+	return settingsError("switch the workspace", err)
 }
 
 // RenameWorkspace gives a workspace another name. Errors: records.ErrNotFound.
 func (db *DB) RenameWorkspace(ctx context.Context, id, name string) error {
-	tag, err := db.pool.Exec(ctx, `update workspaces set name = $2 where id = $1`, id, name)
-	return oneRow("rename a workspace", tag, err)
+	err := db.changing(ctx, id, "workspace.update", audited{kind: "workspace", id: id}, func(tx pgx.Tx) error {
+		return mustMeet(tx.Exec(ctx, `update workspaces set name = $2 where id = $1`, id, name))
+	})
+	return settingsError("rename a workspace", err)
 }
 
 // CreateOwnWorkspace stores a workspace whose first admin is a user. Errors: records.ErrConflict, records.ErrNotFound.
 func (db *DB) CreateOwnWorkspace(ctx context.Context, w records.Workspace, userID string) error {
 	err := db.inTx(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `insert into workspaces (id, name, created_at) values ($1, $2, $3)`, w.ID, w.Name, orNow(w.CreatedAt)); err != nil {
+		if err := db.createWorkspace(ctx, tx, w); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `
-			insert into memberships (user_id, workspace_id, name, role) values ($2, $1, (select name from users where id = $2), 'admin')`, w.ID, userID)
-		return err
+		return db.changingIn(ctx, tx, w.ID, "user.create", audited{kind: "user", id: userID}, func(tx pgx.Tx) error {
+			_, err := tx.Exec(ctx, `
+				insert into memberships (user_id, workspace_id, name, role) values ($2, $1, (select name from users where id = $2), 'admin')`, w.ID, userID)
+			return err
+		})
 	})
 	return settingsError("create a workspace", err)
 }

@@ -30,13 +30,16 @@ var unscopedByDesign = map[string]string{
 	"invitations.go:AcceptInvitation": "the hash of an invitation's link leads to the workspace",
 
 	// A person sees and changes their own things, wherever they belong to.
-	"sessions.go:Sessions":         "a person's own sessions",
-	"sessions.go:EndSession":       "a person's own session",
-	"sessions.go:EndOtherSessions": "a person's own sessions",
-	"members.go:Memberships":       "the workspaces that a person may come in to",
-	"members.go:RemoveMember":      "whether a person is left in any workspace",
-	"users.go:setPassword":         "a new password ends a person's sessions everywhere",
-	"users.go:SetOwnName":          "what a person is called, wherever they belong to",
+	"sessions.go:Sessions":       "a person's own sessions",
+	"sessions.go:endSessions":    "a person's own sessions",
+	"members.go:SwitchWorkspace": "a person's own session",
+	"members.go:Memberships":     "the workspaces that a person may come in to",
+	"members.go:RemoveMember":    "whether a person is left in any workspace",
+	"users.go:setPassword":       "a new password ends a person's sessions everywhere",
+	"users.go:SetOwnName":        "what a person is called, wherever they belong to",
+
+	"audit_access.go:workspacesOfUser":  "what a person changes of themselves is noted wherever they belong to",
+	"audit_access.go:NoteRefusedSignIn": "signing in starts without a workspace: it is noted in those of the account",
 
 	"sessions.go:DeleteExpiredSessions": "maintenance: time decides, not a request",
 	"workspaces.go:EnsureBootstrap":     "the start of a process: looks whether there is any bootstrap token",

@@ -24,7 +24,18 @@ func (db *DB) CreateSession(ctx context.Context, hash []byte, s records.Session)
 		_, err = tx.Exec(ctx, `
 			insert into sessions (token_hash, id, user_id, workspace_id, browser, expires_at, ends_at) values ($1, $2, $3, $4, $5, $6, $7)`,
 			hash, s.ID, s.UserID, s.WorkspaceID, s.Browser, s.ExpiresAt, s.EndsAt)
-		return err
+		if err != nil {
+			return err
+		}
+		self, err := asUser(ctx, tx, s.UserID)
+		if err != nil {
+			return err
+		}
+		c := records.Change{Action: records.SessionCreated, After: map[string]any{}}
+		if s.Browser != "" {
+			c.After["browser"] = s.Browser
+		}
+		return db.noteSignIn(self, tx, s.WorkspaceID, s.UserID, c)
 	})
 	return settingsError("create a session", err)
 }
@@ -75,14 +86,39 @@ func (db *DB) Sessions(ctx context.Context, userID string) ([]records.Session, e
 
 // EndSession ends one session of a person. Errors: records.ErrNotFound.
 func (db *DB) EndSession(ctx context.Context, userID, id string) error {
-	tag, err := db.pool.Exec(ctx, `delete from sessions where user_id = $1 and id = $2`, userID, id)
-	return oneRow("end a session", tag, err)
+	n, err := db.endSessions(ctx, userID, `id = $2`, id)
+	if err == nil && n == 0 {
+		err = pgx.ErrNoRows
+	}
+	return settingsError("end a session", err)
 }
 
 // EndOtherSessions ends all sessions of a person but keep, and tells how many.
 func (db *DB) EndOtherSessions(ctx context.Context, userID, keep string) (int64, error) {
-	tag, err := db.pool.Exec(ctx, `delete from sessions where user_id = $1 and id <> $2`, userID, keep)
-	return tag.RowsAffected(), settingsError("end sessions", err)
+	n, err := db.endSessions(ctx, userID, `id <> $2`, keep)
+	return n, settingsError("end sessions", err)
+}
+
+// endSessions ends those sessions of a person that a condition of one id chooses, and notes how many in each workspace.
+func (db *DB) endSessions(ctx context.Context, userID, condition, id string) (n int64, err error) {
+	err = db.inTx(ctx, func(tx pgx.Tx) error {
+		n = 0
+		rows, _ := tx.Query(ctx, `
+			with ended as (delete from sessions where user_id = $1 and `+condition+` returning workspace_id)
+			select workspace_id::text, count(*) from ended group by 1 order by 1`, userID, id)
+		all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[struct {
+			Workspace string
+			Ended     int64
+		}])
+		for _, one := range all {
+			n += one.Ended
+			if err == nil {
+				err = db.note(ctx, tx, one.Workspace, records.Change{Action: "session.end", ObjectKind: "user", ObjectID: userID, After: map[string]any{"sessions_ended": one.Ended}})
+			}
+		}
+		return err
+	})
+	return n, err
 }
 
 // DeleteExpiredSessions forgets sessions that nobody can use any more, and tells how many.

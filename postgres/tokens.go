@@ -18,10 +18,13 @@ func (db *DB) CreateAPIToken(ctx context.Context, t records.APIToken) error {
 	if !t.ExpiresAt.IsZero() {
 		expires = &t.ExpiresAt
 	}
-	_, err := db.pool.Exec(ctx, `
-		insert into api_tokens (token_hash, id, workspace_id, name, bootstrap, created_at, role, prefix, expires_at, made_by)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, nullif($10, '')::uuid)`,
-		t.Hash, t.ID, t.WorkspaceID, t.Name, t.Bootstrap, orNow(t.CreatedAt), cmp.Or(t.Role, records.RoleAdmin), t.Prefix, expires, t.MadeBy)
+	err := db.changing(ctx, t.WorkspaceID, "api_token.create", audited{kind: "api_token", id: t.ID}, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `
+			insert into api_tokens (token_hash, id, workspace_id, name, bootstrap, created_at, role, prefix, expires_at, made_by)
+			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, nullif($10, '')::uuid)`,
+			t.Hash, t.ID, t.WorkspaceID, t.Name, t.Bootstrap, orNow(t.CreatedAt), cmp.Or(t.Role, records.RoleAdmin), t.Prefix, expires, t.MadeBy)
+		return err
+	})
 	return settingsError("create an API token", err)
 }
 
@@ -64,6 +67,12 @@ func (db *DB) ListAPITokens(ctx context.Context, workspaceID string) ([]records.
 
 // DeleteAPIToken takes a token out of use. Errors: records.ErrNotFound.
 func (db *DB) DeleteAPIToken(ctx context.Context, workspaceID, id string) error {
-	tag, err := db.pool.Exec(ctx, `delete from api_tokens where workspace_id = $1 and id = $2`, workspaceID, id)
-	return oneRow("delete an API token", tag, err)
+	err := db.inTx(ctx, func(tx pgx.Tx) error { return db.deleteToken(ctx, tx, workspaceID, id) })
+	return settingsError("delete an API token", err)
+}
+
+func (db *DB) deleteToken(ctx context.Context, tx pgx.Tx, workspaceID, id string) error {
+	return db.changingIn(ctx, tx, workspaceID, "api_token.delete", audited{kind: "api_token", id: id}, func(tx pgx.Tx) error {
+		return mustMeet(tx.Exec(ctx, `delete from api_tokens where workspace_id = $1 and id = $2`, workspaceID, id))
+	})
 }

@@ -27,7 +27,7 @@ func scanUser(row pgx.CollectableRow) (u records.User, err error) {
 // one of all operates the installation. Errors: records.ErrConflict for an e-mail that somebody in any workspace has,
 // whatever its case; records.ErrNotFound for a workspace that does not exist.
 func (db *DB) CreateUser(ctx context.Context, u records.User) error {
-	err := db.inTx(ctx, func(tx pgx.Tx) error {
+	err := db.changing(ctx, u.WorkspaceID, "user.create", audited{kind: "user", id: u.ID}, func(tx pgx.Tx) error {
 		return createUser(ctx, tx, u)
 	})
 	return settingsError("create a user", err)
@@ -74,11 +74,11 @@ func (db *DB) UserByID(ctx context.Context, workspaceID, id string) (records.Use
 // SetPassword gives a person another password, takes back links by which they could choose one, and ends their sessions
 // except keepSession (an id; empty ends them all). Errors: records.ErrNotFound.
 func (db *DB) SetPassword(ctx context.Context, userID, passwordHash, keepSession string) error {
-	err := db.inTx(ctx, func(tx pgx.Tx) error { return setPassword(ctx, tx, userID, passwordHash, keepSession) })
+	err := db.inTx(ctx, func(tx pgx.Tx) error { return db.setPassword(ctx, tx, userID, passwordHash, keepSession) })
 	return settingsError("set a password", err)
 }
 
-func setPassword(ctx context.Context, tx pgx.Tx, userID, passwordHash, keepSession string) error {
+func (db *DB) setPassword(ctx context.Context, tx pgx.Tx, userID, passwordHash, keepSession string) error {
 	tag, err := tx.Exec(ctx, `update users set password_hash = $2, password_changed_at = now() where id = $1`, userID, passwordHash)
 	if err != nil {
 		return err
@@ -89,16 +89,31 @@ func setPassword(ctx context.Context, tx pgx.Tx, userID, passwordHash, keepSessi
 	if _, err := tx.Exec(ctx, `delete from password_links where user_id = $1`, userID); err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, `delete from sessions where user_id = $1 and id is distinct from nullif($2, '')::uuid`, userID, keepSession)
-	return err
+	// Whoever knew the old password may have signed in with it.
+	if _, err := tx.Exec(ctx, `delete from known_browsers where user_id = $1`, userID); err != nil {
+		return err
+	}
+	tag, err = tx.Exec(ctx, `delete from sessions where user_id = $1 and id is distinct from nullif($2, '')::uuid`, userID, keepSession)
+	if err != nil {
+		return err
+	}
+	c := records.Change{Action: "user.set_password", Before: map[string]any{"password": "set"}, After: map[string]any{"password": "changed"}}
+	if n := tag.RowsAffected(); n > 0 {
+		c.After["sessions_ended"] = n
+	}
+	return db.noteEverywhere(ctx, tx, userID, c)
 }
 
 // SetOwnName changes what a person is called, in all their workspaces. Errors: records.ErrNotFound.
 func (db *DB) SetOwnName(ctx context.Context, userID, name string) error {
-	tag, err := db.pool.Exec(ctx, `
-		with everywhere as (update memberships set name = $2 where user_id = $1)
-		update users set name = $2 where id = $1`, userID, name)
-	return oneRow("change a name", tag, err)
+	err := db.inTx(ctx, func(tx pgx.Tx) error {
+		return db.changingUser(ctx, tx, "user.update", userID, func(tx pgx.Tx) error {
+			return mustMeet(tx.Exec(ctx, `
+				with everywhere as (update memberships set name = $2 where user_id = $1)
+				update users set name = $2 where id = $1`, userID, name))
+		})
+	})
+	return settingsError("change a name", err)
 }
 
 // AddPasswordLink makes a link by which a person chooses another password; hash is the SHA-256 of its token. An earlier
@@ -108,8 +123,10 @@ func (db *DB) AddPasswordLink(ctx context.Context, userID string, hash []byte, e
 		if _, err := tx.Exec(ctx, `delete from password_links where user_id = $1 or expires_at <= now()`, userID); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `insert into password_links (token_hash, user_id, expires_at) values ($1, $2, $3)`, hash, userID, expires)
-		return err
+		if _, err := tx.Exec(ctx, `insert into password_links (token_hash, user_id, expires_at) values ($1, $2, $3)`, hash, userID, expires); err != nil {
+			return err
+		}
+		return db.noteEverywhere(ctx, tx, userID, records.Change{Action: "user.password_link", After: map[string]any{"valid_until": expires.UTC()}})
 	})
 	return settingsError("make a link for a password", err)
 }
@@ -131,13 +148,21 @@ func (db *DB) TakePasswordLink(ctx context.Context, hash []byte, passwordHash st
 		if err != nil {
 			return err
 		}
-		return setPassword(ctx, tx, userID, passwordHash, "")
+		self, err := asUser(ctx, tx, userID)
+		if err != nil {
+			return err
+		}
+		return db.setPassword(self, tx, userID, passwordHash, "")
 	})
 	return settingsError("take a link for a password", err)
 }
 
 // SetInstallation says whether a person operates the installation. Errors: records.ErrNotFound.
 func (db *DB) SetInstallation(ctx context.Context, userID string, on bool) error {
-	tag, err := db.pool.Exec(ctx, `update users set installation = $2 where id = $1`, userID, on)
-	return oneRow("change an operator", tag, err)
+	err := db.inTx(ctx, func(tx pgx.Tx) error {
+		return db.changingUser(ctx, tx, "user.update", userID, func(tx pgx.Tx) error {
+			return mustMeet(tx.Exec(ctx, `update users set installation = $2 where id = $1`, userID, on))
+		})
+	})
+	return settingsError("change an operator", err)
 }

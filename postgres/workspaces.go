@@ -16,8 +16,15 @@ import (
 
 // CreateWorkspace stores a workspace whose ID the caller has made. Errors: records.ErrConflict.
 func (db *DB) CreateWorkspace(ctx context.Context, w records.Workspace) error {
-	_, err := db.pool.Exec(ctx, `insert into workspaces (id, name, created_at) values ($1, $2, $3)`, w.ID, w.Name, orNow(w.CreatedAt))
+	err := db.inTx(ctx, func(tx pgx.Tx) error { return db.createWorkspace(ctx, tx, w) })
 	return settingsError("create a workspace", err)
+}
+
+func (db *DB) createWorkspace(ctx context.Context, tx pgx.Tx, w records.Workspace) error {
+	return db.changingIn(ctx, tx, w.ID, "workspace.create", audited{kind: "workspace", id: w.ID}, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `insert into workspaces (id, name, created_at) values ($1, $2, $3)`, w.ID, w.Name, orNow(w.CreatedAt))
+		return err
+	})
 }
 
 // WorkspaceByID returns a workspace. Errors: records.ErrNotFound.
@@ -77,7 +84,7 @@ func (db *DB) EnsureBootstrap(ctx context.Context, in BootstrapInput) (Bootstrap
 		err := tx.QueryRow(ctx, `select id from workspaces order by created_at, id limit 1`).Scan(&out.WorkspaceID)
 		if errors.Is(err, pgx.ErrNoRows) {
 			out.WorkspaceID, out.NewWorkspace = newID(), true
-			_, err = tx.Exec(ctx, `insert into workspaces (id, name) values ($1, $2)`, out.WorkspaceID, cmp.Or(in.WorkspaceName, "Default"))
+			err = db.createWorkspace(ctx, tx, records.Workspace{ID: out.WorkspaceID, Name: cmp.Or(in.WorkspaceName, "Default")})
 		}
 		if err != nil {
 			return err
@@ -89,21 +96,25 @@ func (db *DB) EnsureBootstrap(ctx context.Context, in BootstrapInput) (Bootstrap
 			}
 			if out.NewUser = !had; out.NewUser {
 				u := records.User{ID: newID(), WorkspaceID: out.WorkspaceID, Email: in.Email, PasswordHash: in.PasswordHash}
-				if err := createUser(ctx, tx, u); err != nil {
+				err := db.changingIn(ctx, tx, out.WorkspaceID, "user.create", audited{kind: "user", id: u.ID}, func(tx pgx.Tx) error {
+					return createUser(ctx, tx, u)
+				})
+				if err != nil {
 					return err
 				}
 			}
 		}
 		if len(in.TokenHash) > 0 {
-			tag, err := tx.Exec(ctx, `
-				insert into api_tokens (token_hash, id, workspace_id, name, bootstrap)
-				select $1, $2, $3, 'bootstrap', true
-				where not ($4 and exists (select 1 from api_tokens where bootstrap))
-				on conflict (token_hash) do nothing`, in.TokenHash, newID(), out.WorkspaceID, in.OnlyFirstToken)
-			if err != nil {
+			id := newID()
+			return db.changingIn(ctx, tx, out.WorkspaceID, "api_token.create", audited{kind: "api_token", id: id}, func(tx pgx.Tx) error {
+				tag, err := tx.Exec(ctx, `
+					insert into api_tokens (token_hash, id, workspace_id, name, bootstrap)
+					select $1, $2, $3, 'bootstrap', true
+					where not ($4 and exists (select 1 from api_tokens where bootstrap))
+					on conflict (token_hash) do nothing`, in.TokenHash, id, out.WorkspaceID, in.OnlyFirstToken)
+				out.NewToken = tag.RowsAffected() == 1
 				return err
-			}
-			out.NewToken = tag.RowsAffected() == 1
+			})
 		}
 		return nil
 	})

@@ -113,3 +113,12 @@ type OwnNumber struct {
 	Number string
 	Label  string
 }
+
+// SignInTry is somebody who says to be whoever has an e-mail.
+type SignInTry struct {
+	// Address is where they come from, or its network.
+	Address string
+	Email   string
+	// Browser is the SHA-256 of the cookie by which a browser is known; empty where there is none.
+	Browser []byte
+}

@@ -45,6 +45,19 @@ func ActorOf(ctx context.Context) Actor {
 // SystemActor is callsync itself.
 func SystemActor() Actor { return Actor{Kind: ActorSystem, Name: "callsync"} }
 
+// OperatorActor is whoever has the machine, at a command ("callsync user add").
+func OperatorActor(command string) Actor {
+	return Actor{Kind: ActorOperator, Name: "operator", Route: command}
+}
+
+// The actions of sign-ins, of which the log has so many a day at most.
+const (
+	SessionCreated  = "session.create"
+	SessionSwitched = "session.switch" // somebody came in from another workspace
+	SessionRefused  = "session.refuse" // a wrong password
+	SessionBlocked  = "session.block"  // too many of them
+)
+
 // Change is what the audit log is told of a change; who made it comes from the context.
 type Change struct {
 	// Action is a stable name for scripts: "connection.update".

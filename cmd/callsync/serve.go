@@ -176,7 +176,8 @@ func (p *process) bootstrap(ctx context.Context) error {
 		}
 		in.PasswordHash = hash
 	}
-	made, err := p.db.EnsureBootstrap(ctx, in)
+	// What the environment asks for is the operator's doing.
+	made, err := p.db.EnsureBootstrap(records.WithActor(ctx, records.OperatorActor("callsync serve")), in)
 	if err != nil {
 		return err
 	}
@@ -192,10 +193,13 @@ func (p *process) expireSessions(ctx context.Context) {
 		if _, err := p.db.DeleteExpiredSessions(ctx); err != nil && ctx.Err() == nil {
 			p.log.Warn("expired sessions could not be deleted", "error", err)
 		}
+		if err := p.db.DropOldAccess(ctx); err != nil && ctx.Err() == nil {
+			p.log.Warn("old counts of sign-ins could not be deleted", "error", err)
+		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(time.Hour):
+		case <-time.After(10 * time.Minute):
 		}
 	}
 }

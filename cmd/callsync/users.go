@@ -53,6 +53,7 @@ func runAccess(ctx context.Context, args []string, in io.Reader, out io.Writer) 
 		fmt.Fprint(out, accessUsage)
 		return errors.New("name one of these commands")
 	}
+	ctx = records.WithActor(ctx, records.OperatorActor("callsync "+args[0]+" "+args[1]))
 	cfg, err := config.Load(config.Migrate)
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"github.com/callsync/callsync/internal/pgtest"
 	"github.com/callsync/callsync/internal/secretbox"
 	"github.com/callsync/callsync/postgres"
+	"github.com/callsync/callsync/records"
 )
 
 // The operator's commands, from an empty database to a person whose password was set again.
@@ -70,5 +71,16 @@ func TestAccessCommands(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, secretbox.VerifyPassword(hash, "five plain words in here"))
 	must("", "user", "operator", "anna@example.com", "--off")
+	all, err := db.Workspaces(t.Context())
+	require.NoError(t, err)
+	log, err := db.AuditPage(t.Context(), all[0].ID, records.AuditFilter{Limit: 100})
+	require.NoError(t, err)
+	var done []string
+	for _, e := range log {
+		require.Equal(t, records.ActorOperator, e.Actor.Kind)
+		done = append(done, e.Actor.Route+": "+e.Action)
+	}
+	require.Equal(t, []string{"callsync user operator: user.update", "callsync user reset-password: user.set_password", "callsync user reset-password: user.password_link",
+		"callsync user add: user.create", "callsync workspace add: workspace.create"}, done)
 	require.NotContains(t, must("", "user", "list"), "operator")
 }
