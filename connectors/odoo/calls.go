@@ -226,7 +226,7 @@ func (s *session) userOf(ctx context.Context, partner int64) (any, error) {
 // edit, and Odoo adds lines of its own to the description of a meeting.
 func (s *session) SameStored(object, field string, written, read any) bool {
 	if object != connectors.ObjectCall {
-		return false
+		return s.sameRecord(object, field, written, read)
 	}
 	if read == nil && commonCall[field] {
 		return s.placeless(field)

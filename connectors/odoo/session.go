@@ -50,6 +50,7 @@ var (
 	_ connectors.SchemaDescriber   = (*session)(nil)
 	_ connectors.Verifier          = (*session)(nil)
 	_ connectors.RecordFinder      = (*session)(nil)
+	_ connectors.RecordReader      = (*session)(nil)
 	_ connectors.TaskWriter        = (*session)(nil)
 	_ connectors.TaskReader        = (*session)(nil)
 	_ connectors.NoteWriter        = (*session)(nil)

@@ -26,6 +26,8 @@ func TestPipedrivesHabitsAreNoEdits(t *testing.T) {
 		{"duration", 205.9, int64(205), true}, {"duration", 1e9, int64(359999), true}, {"duration", 205.0, int64(206), false},
 		{"subject", "a\n b", "a b", true}, {"subject", long, long[:253] + " …", true}, {"subject", "a b", "a c", false},
 		{"note", "<b>x</b><br>y", "<b>x</b><br />y", true}, {"note", "<b>x</b>", "<b>z</b>", false}, {"note", "x", nil, false},
+		{"duration", int64(0), nil, true}, {"duration", int64(5), nil, false}, {"content", "<b>x</b><br>y", "<b>x</b><br />y", true}, {"content", "x", "y", false},
+		{"add_time", at, at.Truncate(time.Second), true}, {"add_time", at, at.Add(time.Hour), false},
 		{"user_id", "7", int64(7), true}, {"user_id", "7", int64(8), false},
 	} {
 		require.Equal(t, c.want, connectors.SameField(session, connectors.ObjectCall, c.field, c.written, c.read), "%s: %v %v", c.field, c.written, c.read)

@@ -6,11 +6,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -320,4 +324,40 @@ func TestLimitsOfTheFake(t *testing.T) {
 	require.Equal(t, connectors.QuotaExhausted, e.Class)
 	require.True(t, e.Made, "the activity was paid for, the call log was not")
 	require.Positive(t, e.RetryAfter)
+}
+
+// TestRecordsReadAsWritten: callsync's mark is no edit, what a person writes is one, and what somebody deleted is gone.
+func TestRecordsReadAsWritten(t *testing.T) {
+	t.Parallel()
+	f := ready(t, pipedrivefake.Options{}, settings)
+	s := open(t, f, settings)
+	ada := connectors.Ref{Object: connectors.ObjectContact, ID: fmt.Sprint(f.AddPerson("Ada", "+14155550188"))}
+	at := time.Date(2026, 11, 22, 10, 0, 5, 4e8, time.UTC)
+	task := connectors.RecordWrite{Key: "t", Links: []connectors.Ref{ada}, Fields: map[string]any{"subject": "Call\n back", "note": "<b>x</b>", "due_date": at, "outcome": "busy", "duration": int64(0)}}
+	message := connectors.RecordWrite{Key: "m", Links: []connectors.Ref{ada}, Fields: map[string]any{"content": "<b>x</b><br>y", "add_time": at}}
+	made, err := s.(connectors.TaskWriter).WriteTask(t.Context(), task)
+	require.NoError(t, err)
+	logged, err := s.(connectors.MessageLogger).LogMessage(t.Context(), message)
+	require.NoError(t, err)
+	for object, w := range map[string]struct {
+		connectors.RecordWrite
+		id, list, text string
+	}{connectors.ObjectTask: {task, made.RemoteID, "activities", "note"}, connectors.ObjectMessage: {message, logged.RemoteID, "notes", "content"}} {
+		read := func() map[string]any {
+			got, err := s.(connectors.RecordReader).ReadRecord(t.Context(), object, w.id, slices.Collect(maps.Keys(w.Fields)))
+			require.NoError(t, err)
+			return got
+		}
+		for name, v := range w.Fields {
+			require.True(t, connectors.SameField(s, object, name, v, read()[name]), "%s of a %s: %v was written and %v read", name, object, v, read()[name])
+		}
+		id, err := strconv.ParseInt(w.id, 10, 64)
+		require.NoError(t, err)
+		f.Edit(id, w.text, "Bob's")
+		require.Equal(t, "Bob's", read()[w.text])
+		require.False(t, connectors.SameField(s, object, w.text, w.Fields[w.text], read()[w.text]))
+		f.Delete(w.list, w.id)
+		_, err = s.(connectors.RecordReader).ReadRecord(t.Context(), object, w.id, nil)
+		require.True(t, connectors.IsClass(err, connectors.NotFound))
+	}
 }

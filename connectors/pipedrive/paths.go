@@ -32,6 +32,7 @@ var (
 	listFiles        = endpoint{"GET", "/files", false, 20}
 	createNote       = endpoint{"POST", "/notes", false, 10}
 	updateNote       = endpoint{"PUT", "/notes/{id}", false, 10}
+	readNote         = endpoint{"GET", "/notes/{id}", false, 2}
 	listNotes        = endpoint{"GET", "/notes", false, 20}
 	createLead       = endpoint{"POST", "/leads", false, 10}
 	readLead         = endpoint{"GET", "/leads/{id}", false, 2}

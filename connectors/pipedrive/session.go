@@ -52,6 +52,7 @@ var (
 	_ connectors.FormWriter        = (*session)(nil)
 	_ connectors.DealToucher       = (*session)(nil)
 	_ connectors.RecordFinder      = (*session)(nil)
+	_ connectors.RecordReader      = (*session)(nil)
 )
 
 // request is one request to Pipedrive.

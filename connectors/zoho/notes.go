@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -27,6 +28,11 @@ func marked(title, key string) string {
 	}
 	return title + end
 }
+
+var markForm = regexp.MustCompile(` \[[^\[\]]+\]$`)
+
+// unmarked takes our key off a title.
+func unmarked(title string) string { return markForm.ReplaceAllString(title, "") }
 
 // WriteNote implements connectors.NoteWriter.
 func (s *session) WriteNote(ctx context.Context, w connectors.RecordWrite) (connectors.Written, error) {

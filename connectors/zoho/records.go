@@ -103,11 +103,18 @@ func (s *session) WriteTranscription(ctx context.Context, w connectors.Transcrip
 		Links: []connectors.Ref{{Object: connectors.ObjectCall, ID: w.CallID}}})
 }
 
-// ReadRecord implements connectors.RecordReader, for tasks and cases: those are what follow-ups, messages and forms become.
+// ReadRecord implements connectors.RecordReader, for tasks and cases, which are what follow-ups, messages and forms become, and
+// for notes, without callsync's key in their titles.
 func (s *session) ReadRecord(ctx context.Context, object, id string, fields []string) (map[string]any, error) {
-	module := modules[object]
-	if module != tasks && module != cases {
-		return nil, &connectors.Error{Class: connectors.Unsupported, NotSent: true, Public: "callsync reads no records of this kind in Zoho CRM."}
+	switch module := modules[object]; module {
+	case tasks, cases:
+		return s.readFields(ctx, module, id, fields)
+	case notes:
+		out, err := s.readFields(ctx, notes, id, fields)
+		if title, ok := out["Note_Title"].(string); ok {
+			out["Note_Title"] = unmarked(title)
+		}
+		return out, err
 	}
-	return s.readFields(ctx, module, id, fields)
+	return nil, &connectors.Error{Class: connectors.Unsupported, NotSent: true, Public: "callsync reads no records of this kind in Zoho CRM."}
 }

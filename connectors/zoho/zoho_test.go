@@ -271,6 +271,27 @@ func TestNotes(t *testing.T) {
 	require.Empty(t, f.All("Notes"))
 }
 
+// TestNotesReadAsWritten: callsync's key in the title is no edit, what a person writes is one.
+func TestNotesReadAsWritten(t *testing.T) {
+	t.Parallel()
+	f, s := ready(t, zohofake.Options{})
+	ada := f.Add("Contacts", map[string]any{"Last_Name": "Ada"})
+	w := connectors.RecordWrite{Key: "key", Fields: map[string]any{"Note_Title": "Call note [sic]", "Note_Content": "two\nlines"}, Links: []connectors.Ref{{Object: "contact", ID: ada}}}
+	out, err := s.(connectors.NoteWriter).WriteNote(t.Context(), w)
+	require.NoError(t, err)
+	same := func(field string) bool {
+		got, err := s.(connectors.RecordReader).ReadRecord(t.Context(), connectors.ObjectNote, out.RemoteID, []string{"Note_Title", "Note_Content"})
+		require.NoError(t, err)
+		return connectors.SameField(s, connectors.ObjectNote, field, w.Fields[field], got[field])
+	}
+	require.True(t, same("Note_Title"))
+	require.True(t, same("Note_Content"))
+	f.Set("Notes", out.RemoteID, "Note_Title", "Bob's")
+	f.Set("Notes", out.RemoteID, "Note_Content", "two lines and Bob's")
+	require.False(t, same("Note_Title"))
+	require.False(t, same("Note_Content"))
+}
+
 // TestLocked waits for records that a person has locked, and for a user who asked too much at once.
 func TestLocked(t *testing.T) {
 	t.Parallel()

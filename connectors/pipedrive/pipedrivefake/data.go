@@ -182,12 +182,14 @@ func (f *Fake) Delete(list, id string) {
 	}
 }
 
-// Edit changes a field of an activity, as a person would.
-func (f *Fake) Edit(activity int64, field string, v any) {
+// Edit changes a field of an activity or note, as a person would.
+func (f *Fake) Edit(id int64, field string, v any) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if o := find(f.data.activities, activity); o != nil {
-		o[field] = v
+	for _, list := range [][]object{f.data.activities, f.data.notes} {
+		if o := find(list, id); o != nil {
+			o[field] = v
+		}
 	}
 }
 
