@@ -103,7 +103,7 @@ func (d *attempt) chosen() (match, bool) {
 	case records.ChoiceNone:
 		return match{why: "Left without a contact, as somebody chose for this number"}, true
 	}
-	return match{Ref: connectors.Ref{Object: orElse(d.lane.ChoiceObject, connectors.ObjectContact), ID: d.lane.Choice}, why: "Chosen for this number by a person"}, true
+	return match{Ref: connectors.Ref{Object: orElse(d.lane.ChoiceObject, connectors.ObjectContact), ID: d.lane.Choice}, name: clip(d.lane.ChoiceName, 200), why: "Chosen for this number by a person"}, true
 }
 
 // known is the contact that a number's row names, if it can still be relied upon for this call.
@@ -296,7 +296,7 @@ func (d *attempt) unmatched(ctx context.Context, session connectors.Session, w w
 		return m, false, fmt.Errorf("%w: note a call without a contact: %w", errStore, err)
 	}
 	if was {
-		d.lane.Choice, d.lane.ChoiceObject = choice.Choice, choice.Object
+		d.lane.Choice, d.lane.ChoiceObject, d.lane.ChoiceName = choice.Choice, choice.Object, choice.Name
 		m, ok = d.chosen()
 		return m, ok, nil
 	}

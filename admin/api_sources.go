@@ -276,10 +276,16 @@ func (h *Handler) checkSource(ctx context.Context, p principal, s *records.Sourc
 			return err
 		}
 		for i, id := range s.Connections {
-			if !slices.ContainsFunc(all, func(c records.Connection) bool { return c.ID == id }) {
+			switch at := slices.IndexFunc(all, func(c records.Connection) bool { return c.ID == id }); {
+			case at < 0:
 				out.add(fmt.Sprintf("connections[%d]", i), "There is no such connection in this workspace.")
+			case mixes(*s, all[at]):
+				out.add(fmt.Sprintf("connections[%d]", i), "Made-up calls go to the demo CRM, and real ones do not.")
 			}
 		}
+	}
+	if s.Provider == records.Demo && s.Connections == nil {
+		out.add("connections", "The demo phone system feeds the demo CRM alone.")
 	}
 	return out.problem()
 }

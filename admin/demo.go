@@ -60,6 +60,11 @@ func demoOf(k kept) (v DemoView) {
 	return v
 }
 
+// mixes tells whether calls of s must not go to c: made-up ones and real ones stay apart.
+func mixes(s records.Source, c records.Connection) bool {
+	return (s.Provider == records.Demo) != (c.Connector == records.Demo)
+}
+
 // demoActions make a task of a missed call.
 const demoActions = `actions:
   - name: Call back

@@ -89,6 +89,12 @@ func TestDemoData(t *testing.T) {
 		require.Len(t, f.must(200, "GET", "/calls/"+ownCall, "").JSON["why"], 1)
 		require.Len(t, f.must(200, "GET", "/calls/"+ids[2], "").JSON["why"], 1)
 
+		// Nobody can mix them.
+		f.must(422, "PATCH", "/sources/"+own, `{"connections": ["`+connection+`"]}`)
+		f.must(422, "PATCH", "/sources/"+source, `{"connections": ["`+ownCRM+`"]}`)
+		f.must(422, "PATCH", "/sources/"+source, `{"connections": null}`)
+		f.must(200, "PATCH", "/sources/"+source, `{"name": "Demo phones"}`)
+
 		// Another workspace's admin removes its own, which is nothing.
 		other := id()
 		require.NoError(t, f.db.CreateWorkspace(t.Context(), records.Workspace{ID: other, Name: fmt.Sprint("Other ", round)}))

@@ -133,6 +133,9 @@ func (h *Handler) sourceForm(r *http.Request, p principal, s records.Source) (so
 		return f, err
 	}
 	for _, c := range all {
+		if mixes(s, c) {
+			continue
+		}
 		f.Feeds = append(f.Feeds, feedChoice{c.ID, c.Name, s.Feeds(c)})
 	}
 	return f, nil

@@ -19,8 +19,8 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(browsertest.Main(m.Run)) }
 
-// TestTour goes the way of a newcomer, in a browser: from the running stack to an edited mapping that shows in the CRM. It
-// logs how long each step took.
+// TestTour goes the way of a newcomer, in a browser: from the running stack to an edited mapping that shows in the CRM, with
+// the demo data beside it. It logs how long each step took.
 func TestTour(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts PostgreSQL, Temporal and callsync; not with -short")
@@ -78,6 +78,9 @@ func TestTour(t *testing.T) {
 	do(chromedp.Navigate(s.URL), chromedp.WaitVisible(chromedp.CSS("#email")), chromedp.SendKeys(chromedp.CSS("#email"), s.AdminEmail),
 		chromedp.SendKeys(chromedp.CSS("#password"), s.AdminPassword+"\r"), chromedp.WaitVisible(chromedp.CSS("nav")))
 	step("signed in")
+	demo := &demoTour{T: t, s: s, tab: tab}
+	demo.begin()
+	step("the demo data is added")
 
 	call("Ada Lovelace", "+12125550142")
 	reloaded(s.URL+"/calls", "Ada Lovelace")
@@ -99,4 +102,5 @@ func TestTour(t *testing.T) {
 	call("Grace Hopper", "+12125550143")
 	reloaded(s.CRMURL, "Tour: Grace Hopper")
 	step("the next call is in the CRM with the changed title")
+	demo.finish(step)
 }

@@ -62,7 +62,7 @@ func (db *DB) leaseLane(ctx context.Context, workspaceID, kind, callID, connecti
 			exists (select 1 from own_numbers o where o.workspace_id = c.workspace_id and o.number = c.customer_number)
 				or exists (select 1 from learned_numbers l where l.workspace_id = c.workspace_id and l.number = c.customer_number and `+learnedCounts+`),
 			exists (select from crm_schema_issues i where i.workspace_id = c.workspace_id and i.connection_id = k.id and i.blocking and i.healed_at is null),
-			coalesce(ch.choice, ''), coalesce(ch.object, ''),
+			coalesce(ch.choice, ''), coalesce(ch.object, ''), coalesce(ch.name, ''),
 			coalesce(m.version, 0), coalesce(mc.version, 0),
 			leased.id is not null,
 			d.id, d.state, d.revision, d.remote_id, d.remote_url, d.mapping_version, d.written, d.steps, d.warnings, d.attempt,
@@ -104,7 +104,7 @@ func (db *DB) leaseLane(ctx context.Context, workspaceID, kind, callID, connecti
 		&lane.DefaultCountry, &lane.TimeZone,
 		&k.Connector, &k.Name, &config, &k.Mode, &k.Match, &k.Recordings, &k.Status, &k.StatusReason,
 		&k.Idempotency, &k.UpdatedAt, &lane.Deleted,
-		&lane.OwnNumber, &lane.Drift, &lane.Choice, &lane.ChoiceObject, &lane.MappingVersion, &lane.ContactMappingVersion, &leased,
+		&lane.OwnNumber, &lane.Drift, &lane.Choice, &lane.ChoiceObject, &lane.ChoiceName, &lane.MappingVersion, &lane.ContactMappingVersion, &leased,
 		&id, &dState, &dRevision, &remoteID, &remoteURL, &version, &written, &steps, &warns, &attempt,
 		&leaseLeft, &sendingFor, &class, &field, &why, &det, &sourceID, &shown, &sent, &kept, &over)
 	if errors.Is(err, pgx.ErrNoRows) {

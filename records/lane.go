@@ -48,9 +48,9 @@ type Lane struct {
 	OwnNumber bool
 	// Drift tells that there are issues of the connection's CRM fields for which deliveries are put on hold.
 	Drift bool
-	// Choice is the contact that a person chose for the customer's number: its id, ChoiceNone or ChoiceCreate, and its
-	// object; empty where nobody did.
-	Choice, ChoiceObject string
+	// Choice is the contact that a person chose for the customer's number: its id, ChoiceNone or ChoiceCreate, its
+	// object and its name, as far as that was known; empty where nobody did.
+	Choice, ChoiceObject, ChoiceName string
 	// MappingVersion is the active version of the lane's object, ContactMappingVersion that of "contact"; zero where the
 	// connector has no fields.
 	MappingVersion        int
