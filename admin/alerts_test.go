@@ -152,6 +152,12 @@ func TestAlertChannelsAPI(t *testing.T) {
 	require.Equal(t, "https://hooks.slack.com/services/T/B/hunter2", c.Secrets["url"], "what is not named stays")
 	f.must(422, "PATCH", path, `{"secrets": {"url": null}}`)
 
+	// A webhook at another address is vouched for anew.
+	moved := f.must(422, "PATCH", "/alert-channels/"+hook.JSON["id"].(string), `{"config": {"url": "https://other.example.com/x"}}`)
+	require.Contains(t, moved.Raw, "secrets.signing_secret")
+	f.must(200, "PATCH", "/alert-channels/"+hook.JSON["id"].(string), `{"config": {"url": "https://ops.example.com/x"}, "name": "Hooks"}`)
+	f.must(200, "PATCH", "/alert-channels/"+hook.JSON["id"].(string), `{"config": {"url": "https://other.example.com/x"}, "secrets": {"signing_secret": "`+signing+`"}}`)
+
 	// A test says what came of it, in the channel as well, and cannot be used to send without end.
 	r := f.must(200, "POST", path+"/test", "")
 	require.Equal(t, true, r.JSON["ok"])

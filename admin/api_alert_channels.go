@@ -150,7 +150,7 @@ func (h *Handler) patchChannel(ctx context.Context, p principal, in *channelPatc
 	if err != nil {
 		return nil, err
 	}
-	b := in.Body
+	b, was := in.Body, c.Config["url"]
 	if b.Name != nil {
 		c.Name = *b.Name
 	}
@@ -166,6 +166,10 @@ func (h *Handler) patchChannel(ctx context.Context, p principal, in *channelPatc
 	}
 	if err := h.checkChannel(&c); err != nil {
 		return nil, err
+	}
+	if _, again := b.Secrets["signing_secret"]; c.Kind == records.ChannelWebhook && c.Config["url"] != was && !again {
+		// As with connections: who may edit a channel must not be able to make it vouch for a server of theirs.
+		return nil, invalid("secrets.signing_secret", "The address is another one. Enter the signing secret again, best a new one.")
 	}
 	if err := h.Store.UpdateAlertChannel(ctx, c); err != nil {
 		return nil, err

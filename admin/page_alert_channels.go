@@ -41,7 +41,7 @@ type kindBox struct {
 var channelHints = map[string]string{
 	"email.to":               "Up to ten, with commas between them.",
 	"slack.url":              "In Slack: Apps → Incoming Webhooks → Add to Slack, choose a channel, and copy the address that begins with https://hooks.slack.com/. Whoever knows it can write there, so it is kept as a secret.",
-	"webhook.url":            "callsync posts JSON there. Use https.",
+	"webhook.url":            "callsync posts JSON there. Use https. Whoever changes it enters the signing secret again.",
 	"webhook.signing_secret": "whsec_ and 24 to 64 random bytes in base64, the same as at the receiver; for example from: echo whsec_$(openssl rand -base64 32)",
 }
 

@@ -33,7 +33,7 @@ func (s *Sender) email(ctx context.Context, c records.AlertChannel, id string, m
 	if !errors.As(err, &e) {
 		return &Failure{Public: "The mail server could not be reached."}
 	}
-	return &Failure{Public: e.Public, Final: e.Final}
+	return &Failure{Public: e.Public, Final: e.Final, Partly: e.Partly}
 }
 
 // Recipients are the addresses of an e-mail channel.

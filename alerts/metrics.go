@@ -35,6 +35,8 @@ func (m *Metrics) open(count map[records.AlertKind]int64) {
 func (m *Metrics) attempt(channel string, r records.SendResult) {
 	outcome := "sent"
 	switch {
+	case r.Partly:
+		outcome = "partly"
 	case r.Failure != "" && r.Final:
 		outcome = "failed"
 	case r.Failure != "":

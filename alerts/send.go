@@ -85,7 +85,7 @@ func (s *Sender) SendDue(ctx context.Context) (int, error) {
 	for i, m := range due {
 		wg.Go(func() {
 			r := s.result(s.Send(ctx, m.Channel, m.ID, m.Said), m)
-			if ctx.Err() != nil && r.Failure != "" {
+			if ctx.Err() != nil && r.Failure != "" && !r.Partly {
 				return // It was not the channel that failed; the lease ends by itself.
 			}
 			s.Metrics.attempt(m.Channel.Kind, r)
@@ -93,7 +93,11 @@ func (s *Sender) SendDue(ctx context.Context) (int, error) {
 			record, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 			defer cancel()
 			errs[i] = s.Store.MessageSent(record, m.Channel.WorkspaceID, m.ID, r)
-			if r.Failure != "" {
+			switch {
+			case r.Partly:
+				// The sentence names addresses.
+				s.Log.Warn("a message of an alert was not sent to all addresses of its channel", "channel", m.Channel.ID, "kind", m.Channel.Kind)
+			case r.Failure != "":
 				s.Log.Warn("a message of an alert was not sent", "channel", m.Channel.ID, "kind", m.Channel.Kind, "attempts", m.Attempts, "final", r.Final, "why", r.Failure)
 			}
 		})
@@ -113,6 +117,9 @@ func (s *Sender) result(f *Failure, m records.QueuedMessage) records.SendResult 
 	if f == nil {
 		return records.SendResult{}
 	}
+	if f.Partly {
+		return records.SendResult{Failure: f.Public, Partly: true}
+	}
 	wait := pauses[min(max(m.Attempts-1, 0), len(pauses)-1)]
 	wait = max(wait, min(f.RetryAfter, time.Hour))
 	wait += time.Duration(rand.Int64N(int64(wait / 5)))
@@ -127,8 +134,10 @@ func (s *Sender) result(f *Failure, m records.QueuedMessage) records.SendResult 
 type Failure struct {
 	// Public is a sentence for people.
 	Public string
-	// Final tells that trying again is of no use; else it is not tried before RetryAfter.
+	// Final tells that trying again is of no use; else it is not tried before RetryAfter. Partly tells that some of those
+	// whom the channel reaches have it.
 	Final      bool
+	Partly     bool
 	RetryAfter time.Duration
 }
 

@@ -191,6 +191,7 @@ func TestEmail(t *testing.T) {
 	require.Contains(t, body, "Nothing <b>has</b> arrived", "plain text is as it is")
 	require.Contains(t, body, "Nothing &lt;b&gt;has&lt;/b&gt; arrived", "HTML is escaped")
 	require.Contains(t, body, "https://callsync.example.com/sources/s1")
+	require.Equal(t, records.SendResult{Failure: "Ben’s was refused.", Partly: true}, s.result(&Failure{Public: "Ben’s was refused.", Final: true, Partly: true}, records.QueuedMessage{}))
 	require.Empty(t, s.TestChannel(t.Context(), c))
 	require.Contains(t, server.Mails()[1].Data, "This is a test of callsync")
 }

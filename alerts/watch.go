@@ -184,6 +184,9 @@ func (w *Watch) sources(ctx context.Context, ws string, turn records.WatchTurn) 
 	}
 	var out []SourceFacts
 	for _, s := range sources {
+		if s.Provider == records.Demo {
+			continue // what is made up is no trouble
+		}
 		one := SourceFacts{ID: s.ID, Name: s.Name, Zone: time.UTC, Last: last[s.ID], Trouble: troubles[s.ID]}
 		if p, ok := w.Providers[s.Provider]; ok {
 			one.Zone = telephony.SettingsOf(p.Info(), s, nil).Location
@@ -259,6 +262,9 @@ func (w *Watch) connections(ctx context.Context, ws string, turn records.WatchTu
 	}
 	var out []ConnectionFacts
 	for _, c := range connections {
+		if c.Connector == records.Demo {
+			continue
+		}
 		one := ConnectionFacts{ID: c.ID, Name: c.Name, Status: c.Status, StatusReason: c.StatusReason, Health: health[c.ID], Held: held[c.ID], Drift: drift[c.ID]}
 		if w.Quotas != nil {
 			one.Quotas = w.Quotas(c, limits[c.ID], turn.At)

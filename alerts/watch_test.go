@@ -168,6 +168,61 @@ func TestWatchTellsOnce(t *testing.T) {
 	require.Equal(t, "Acme", sent[0].Said.Workspace)
 }
 
+// Nobody is told of what is made up.
+func TestDemoDataIsNoTrouble(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	w := r.watch(r.db)
+	for _, demo := range []bool{false, true} {
+		if demo {
+			r.exec(`update connections set connector = 'demo', status = 'revoked' where id = $1`, r.connection)
+			r.exec(`update sources set provider = 'demo' where id = $1`, r.source)
+		} else {
+			r.exec(`update connections set status = 'revoked' where id = $1`, r.connection)
+		}
+		for range 10 {
+			rec := records.Receipt{ID: id(), WorkspaceID: r.ws, SourceID: r.source, ReceivedAt: time.Now(), Method: "POST", Headers: []byte("{}"), Query: []byte{}, Body: []byte("{}"), Signature: "ok"}
+			rec.Result.State = records.ReceiptQuarantined
+			require.NoError(t, r.db.InsertReceipts(t.Context(), []records.Receipt{rec}))
+		}
+		for range 2 {
+			r.later(3 * time.Minute)
+			r.look(w)
+		}
+		want := 2
+		if demo {
+			want = 0
+		}
+		require.Len(t, r.list(records.AlertOpen), want)
+	}
+}
+
+// An address that a mail server refuses is shown at the channel; the message was sent, and is not sent again.
+func TestSentInPart(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	w := r.watch(r.db)
+	r.exec(`update connections set status = 'revoked' where id = $1`, r.connection)
+	r.look(w)
+	r.later(3 * time.Minute)
+	r.look(w)
+	due, err := r.db.ClaimMessages(t.Context(), 8, time.Minute)
+	require.NoError(t, err)
+	require.Len(t, due, 1)
+	require.NoError(t, r.db.MessageSent(t.Context(), r.ws, due[0].ID, records.SendResult{Failure: "The mail server refused ben@example.com (550). The others got the message.", Partly: true}))
+	sent, err := r.db.AlertMessages(t.Context(), r.ws, 10)
+	require.NoError(t, err)
+	require.Equal(t, records.MessageSent, sent[0].State)
+	require.Contains(t, sent[0].Failure, "ben@example.com")
+	channels, err := r.db.AlertChannels(t.Context(), r.ws)
+	require.NoError(t, err)
+	require.Contains(t, channels[0].Failure, "ben@example.com")
+	require.Equal(t, channels[0].SentAt, channels[0].FailedAt)
+	due, err = r.db.ClaimMessages(t.Context(), 8, time.Minute)
+	require.NoError(t, err)
+	require.Empty(t, due)
+}
+
 // A process that dies after it has sent and before it has recorded that: the message comes again, under the same id, when
 // the lease has ended.
 func TestKilledBetweenSendAndRecord(t *testing.T) {

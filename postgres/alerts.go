@@ -178,7 +178,7 @@ func (db *DB) ClaimMessages(ctx context.Context, limit int, lease time.Duration)
 // meanwhile stays.
 func (db *DB) MessageSent(ctx context.Context, workspaceID, id string, r records.SendResult) error {
 	state := records.MessageSent
-	if r.Failure != "" {
+	if r.Failure != "" && !r.Partly {
 		if state = records.MessageQueued; r.Final {
 			state = records.MessageFailed
 		}
@@ -187,7 +187,7 @@ func (db *DB) MessageSent(ctx context.Context, workspaceID, id string, r records
 		with message as (
 			update alert_messages set state = $3, failure = $4, due_at = coalesce($5, due_at), lease_until = '-infinity', ended_at = case when $3 <> 'queued' then now() end
 			where workspace_id = $1 and id = $2 and state = 'queued' returning channel_id)
-		update alert_channels c set sent_at = case when $4 = '' then now() else c.sent_at end, failed_at = case when $4 <> '' then now() end, failure = $4
+		update alert_channels c set sent_at = case when $3 = 'sent' then now() else c.sent_at end, failed_at = case when $4 <> '' then now() end, failure = $4
 		from message m where c.workspace_id = $1 and c.id = m.channel_id`,
 		workspaceID, id, state, storable(r.Failure), timeOrNull(r.RetryAt))
 	return settingsError("record a message", err)

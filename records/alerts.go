@@ -185,6 +185,8 @@ type SentMessage struct {
 type SendResult struct {
 	Failure string
 	Final   bool
+	// Partly tells that it was sent, though not to all, for the reason in Failure.
+	Partly  bool
 	RetryAt time.Time
 }
 

@@ -3,6 +3,7 @@
 package mailer
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -92,6 +93,8 @@ type Message struct {
 type Error struct {
 	// Final tells that sending it again is of no use.
 	Final bool
+	// Partly tells that some of the recipients have it: sent again, they would have it twice.
+	Partly bool
 	// Public is a sentence for people.
 	Public string
 	err    error
@@ -110,8 +113,9 @@ func CheckAddress(s string) error {
 	return nil
 }
 
-// Send sends a message to all its recipients at once. Its error is an *Error. Where the connection breaks after the server
-// has taken the message and before it has said so, the message is sent although there is an error.
+// Send sends a message to all its recipients at once; where the server refuses some of them, to each of the others by
+// itself. Its error is an *Error. Where the connection breaks after the server has taken the message and before it has said
+// so, the message is sent although there is an error.
 func (s *Server) Send(ctx context.Context, m Message) error {
 	msg, err := s.compose(m)
 	if err != nil {
@@ -123,10 +127,68 @@ func (s *Server) Send(ctx context.Context, m Message) error {
 	if err != nil {
 		return &Error{Final: true, Public: "The operator’s settings of the mail server cannot be used.", err: err}
 	}
-	if err := c.DialAndSendWithContext(ctx, msg); err != nil && !msg.IsDelivered() {
-		return failure(err)
+	err = c.DialAndSendWithContext(ctx, msg)
+	switch {
+	case err == nil || msg.IsDelivered():
+		return nil
+	case refusedRecipient(err) && len(m.To) > 1:
+		return s.sendEach(ctx, c, m)
 	}
-	return nil
+	return failure(err)
+}
+
+// refusedRecipient tells whether the server took the sender and refused an address. Nobody has the message then.
+func refusedRecipient(err error) bool {
+	var sent *gomail.SendError
+	return errors.As(err, &sent) && sent.Reason == gomail.ErrSMTPRcptTo && sent.ErrorCode() != 0
+}
+
+// sendEach sends a message to each recipient by itself. An address that is refused is refused for this message, for good or
+// not: it must not cost the others theirs, nor bring it to them again and again.
+func (s *Server) sendEach(ctx context.Context, c *gomail.Client, m Message) error {
+	each := make([]*gomail.Msg, len(m.To))
+	for i, to := range m.To {
+		one := m
+		one.To = []string{to}
+		msg, err := s.compose(one)
+		if err != nil {
+			return &Error{Final: true, Public: "The e-mail could not be written: one of the addresses cannot be used.", err: err}
+		}
+		each[i] = msg
+	}
+	err := c.DialAndSendWithContext(ctx, each...)
+	if err == nil {
+		return nil
+	}
+	var refused []string
+	final := true
+	for i, msg := range each {
+		switch {
+		case msg.IsDelivered():
+		case !refusedRecipient(msg.SendError()):
+			// It broke off: whoever has it will have it again.
+			return failure(cmp.Or(msg.SendError(), err))
+		default:
+			final = final && !msg.SendErrorIsTemp()
+			refused = append(refused, m.To[i]+answered(failureCode(msg.SendError())))
+		}
+	}
+	switch len(refused) {
+	case 0:
+		return nil
+	case len(m.To):
+		return &Error{Final: final, Public: "The mail server refused all of the addresses: " + strings.Join(refused, ", ") + ".", err: err}
+	}
+	return &Error{Final: true, Partly: true, Public: "The mail server refused " + strings.Join(refused, ", ") + ". The others got the message.", err: err}
+}
+
+// failureCode is what the server answered to a message.
+func failureCode(err error) int {
+	var sent *gomail.SendError
+	if errors.As(err, &sent) {
+		return sent.ErrorCode()
+	}
+	return 0
 }
 
 func (s *Server) compose(m Message) (*gomail.Msg, error) {

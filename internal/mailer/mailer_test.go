@@ -92,8 +92,8 @@ func TestFailures(t *testing.T) {
 	}{
 		"no STARTTLS":          {smtptest.Options{NoTLS: true}, "smtp://", false, "STARTTLS"},
 		"wrong password":       {smtptest.Options{User: "u", Password: "p"}, "smtp://u:hunter2@", false, "user or password (535)"},
-		"unknown recipient":    {smtptest.Options{Answer: at("RCPT", "550 5.1.1 hunter2 nobody")}, "smtp://", true, "one of the addresses (550)"},
-		"greylisted":           {smtptest.Options{Answer: at("RCPT", "451 4.7.1 later")}, "smtp://", false, "one of the addresses (451)"},
+		"unknown recipient":    {smtptest.Options{Answer: at("RCPT", "550 5.1.1 hunter2 nobody")}, "smtp://", true, "all of the addresses: anna@example.com (550), ben@example.com (550)"},
+		"greylisted":           {smtptest.Options{Answer: at("RCPT", "451 4.7.1 later")}, "smtp://", false, "all of the addresses: anna@example.com (451), ben@example.com (451)"},
 		"refused":              {smtptest.Options{Answer: at(".", "554 5.7.1 spam")}, "smtp://", true, "refused the message (554)"},
 		"full":                 {smtptest.Options{Answer: at("MAIL", "452 4.3.1 full")}, "smtp://", false, "refused the message (452)"},
 		"broken off when sent": {smtptest.Options{Answer: at(".", "drop")}, "smtp://", false, "may arrive twice"},
@@ -110,6 +110,39 @@ func TestFailures(t *testing.T) {
 			require.Empty(t, s.Complaints())
 		})
 	}
+}
+
+// One address that is refused does not cost the others their message, and who has it does not get it again.
+func TestOneAddressIsRefused(t *testing.T) {
+	t.Parallel()
+	m := message
+	m.To = []string{"anna@example.com", "ben@example.com", "chloe@example.com"}
+	for answer, sends := range map[string]int{"550 5.1.1 hunter2 nobody": 2, "451 4.7.1 later": 2} {
+		s := smtptest.New(t, smtptest.Options{Answer: func(command, line string) string {
+			if command == "RCPT" && strings.Contains(line, "ben@") {
+				return answer
+			}
+			return ""
+		}})
+		err := server(t, s, "smtp://", "").Send(t.Context(), m)
+		var e *mailer.Error
+		require.ErrorAs(t, err, &e)
+		require.True(t, e.Partly && e.Final)
+		require.Equal(t, "The mail server refused ben@example.com ("+answer[:3]+"). The others got the message.", e.Public)
+		require.Len(t, s.Mails(), sends)
+		for i, to := range []string{"anna@example.com", "chloe@example.com"} {
+			require.Equal(t, []string{to}, s.Mails()[i].To)
+			require.Contains(t, s.Mails()[i].Data, "<m-1@example.org>")
+		}
+		require.Empty(t, s.Complaints())
+	}
+	// One alone is no matter of others.
+	m.To = m.To[:1]
+	s := smtptest.New(t, smtptest.Options{Answer: func(command, _ string) string { return map[string]string{"RCPT": "550 no"}[command] }})
+	var e *mailer.Error
+	require.ErrorAs(t, server(t, s, "smtp://", "").Send(t.Context(), m), &e)
+	require.True(t, e.Final && !e.Partly)
+	require.Contains(t, e.Public, "one of the addresses (550)")
 }
 
 // A server that is trusted by nobody, one that does not answer, and none at all.
