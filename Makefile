@@ -43,7 +43,8 @@ temporal:
 
 test: fmt-check vet temporal ## Everything: formatting, vet, unit tests and end-to-end tests on a real PostgreSQL and Temporal
 	@echo "== go test ./... (the end-to-end tests start the whole stack)"
-	@go test -timeout 20m ./...
+	@# The longest first, so that none runs alone at the end. What go test would vet has been vetted.
+	@go test -vet=off -timeout 20m ./devstack ./admin ./activities ./...
 	@$(MAKE) fuzz-decoders
 
 fmt-check:
@@ -64,20 +65,27 @@ lint: fmt-check vet ## gofmt, go vet, staticcheck, and workflowcheck on the work
 
 # fuzz runs, one after the other, the fuzz tests below a folder whose names match. What they find stays in testdata/fuzz.
 # On a busy machine a run for a short time may end while it makes an input smaller, which counts as a failure: those for a count do not.
+# The last word is the folder that collects the inputs that reach new code.
 define fuzz
-	@set -e; grep -rlE '^func $(2)' --include='*_test.go' $(1) | sort | while read -r file; do \
-	  for name in $$(sed -nE 's/^func ($(2)[A-Za-z0-9_]*)\(.*/\1/p' "$$file"); do \
-	    echo "== $$name in $$(dirname "$$file") for $(3)"; \
-	    go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(3) -fuzzminimizetime $(4) -parallel 2 "./$$(dirname "$$file")"; \
+	@set -e; grep -rlE '^func $(2)' --include='*_test.go' $(1) | xargs -n 1 dirname | sort -u | while read -r dir; do \
+	  mkdir -p .devstack/fuzz; go test -vet=off -c -fuzz . -o "$(CURDIR)/.devstack/fuzz/fuzz.test" "./$$dir"; \
+	  for name in $$(sed -nE 's/^func ($(2)[A-Za-z0-9_]*)\(.*/\1/p' "$$dir"/*_test.go); do \
+	    echo "== $$name in $$dir for $(3)"; \
+	    (cd "$$dir" && "$(CURDIR)/.devstack/fuzz/fuzz.test" -test.run '^$$' -test.fuzz "^$$name\$$" -test.fuzztime $(3) -test.fuzzminimizetime $(4) \
+	      -test.parallel 2 -test.fuzzcachedir $(5)); \
 	  done; \
 	done
 endef
 
 fuzz: ## Every fuzz test for FUZZTIME (20s) each
-	$(call fuzz,.,Fuzz,$(FUZZTIME),10x)
+	$(call fuzz,.,Fuzz,$(FUZZTIME),10x,"$$(go env GOCACHE)/fuzz/github.com/callsync/callsync/$$dir")
+	@rm -rf .devstack/fuzz
 
+# From the seeds each time: what earlier runs have collected would be run again first, and grows with every run.
 fuzz-decoders: ## What reads phone systems' requests, for DECODERFUZZ (5000x) inputs each
-	$(call fuzz,telephony,Fuzz(Decode|Read),$(DECODERFUZZ),0x)
+	@rm -rf .devstack/fuzz
+	$(call fuzz,telephony,Fuzz(Decode|Read),$(DECODERFUZZ),0x,"$(CURDIR)/.devstack/fuzz/$$dir")
+	@rm -rf .devstack/fuzz
 
 clean: ## Remove what make has made, and the data of make run
 	rm -rf bin .devstack
