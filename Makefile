@@ -13,7 +13,7 @@ TEMPORAL := devstack/temporal
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo bench build temporal test fmt-check vet lint fuzz fuzz-decoders clean
+.PHONY: help pictures run demo bench build temporal test fmt-check vet lint fuzz fuzz-decoders clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,10 @@ test: fmt-check vet temporal ## Everything: formatting, vet, unit tests and end-
 	@# The longest first, so that none runs alone at the end. What go test would vet has been vetted.
 	@go test -vet=off -timeout 20m ./devstack ./admin ./activities ./...
 	@$(MAKE) fuzz-decoders
+
+pictures: ## Make docs/images anew, from the same data at the same moment; needs Chromium. Look at them before you commit them
+	@go test ./admin -count=1 -run '^TestPictures$$' -timeout 15m -pictures "$(CURDIR)/docs/images"
+	@du -sh docs/images
 
 fmt-check:
 	@echo "== gofmt"

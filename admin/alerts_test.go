@@ -48,10 +48,10 @@ const signing = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 func (f *fixture) alert(ws string, kind records.AlertKind, object, objectID, name, severity, state string, since time.Duration) string {
 	f.t.Helper()
 	alertID := id()
-	at := time.Now().Add(-since)
+	at := f.clock().Add(-since)
 	resolved := (*time.Time)(nil)
 	if state == records.AlertResolved {
-		now := time.Now()
+		now := f.clock()
 		resolved = &now
 	}
 	f.exec(`insert into alerts (id, workspace_id, kind, object, object_id, object_name, severity, state, reason, since, created_at, opened_at, told_at, reminded_at, resolved_at)

@@ -64,7 +64,7 @@ func (h *Handler) beginGrant(ctx context.Context, p principal, id string) (Grant
 	}
 	connector, ok := h.Connectors[c.Connector]
 	if !ok || h.Grants == nil {
-		return GrantView{}, problem(http.StatusUnprocessableEntity, "This callsync cannot connect "+c.Connector+" by a consent page.")
+		return GrantView{}, problem(http.StatusUnprocessableEntity, "This callsync cannot connect "+c.Connector+" by its consent page. Enter a token in the settings of the connection instead.")
 	}
 	request := records.GrantRequest{WorkspaceID: p.WorkspaceID, ConnectionID: c.ID, UserID: p.UserID, SessionID: p.SessionID, Verifier: secretbox.NewToken() + secretbox.NewToken(),
 		ExpiresAt: h.Now().Add(grantTime).UTC()}

@@ -274,5 +274,5 @@ func TestBrowserReceiptsAndSetup(t *testing.T) {
 		b.picture("narrow"+strings.ReplaceAll(path[:min(len(path), 9)], "/", "-"), true)
 	}
 	b.open("/nothing/here")
-	require.Contains(t, js[string](b, "document.querySelector('h1').textContent"), "Not Found")
+	require.Contains(t, js[string](b, "document.querySelector('h1').textContent"), "not there")
 }

@@ -16,7 +16,7 @@ type demo struct {
 
 func (f *fixture) demo() demo {
 	f.t.Helper()
-	now := time.Now().UTC().Truncate(time.Second)
+	now := f.clock().UTC().Truncate(time.Second)
 	ago := func(minutes int) time.Time { return now.Add(-time.Duration(minutes) * time.Minute) }
 	d := demo{source: f.newSource().JSON["id"].(string), hubspot: f.newConnection().JSON["id"].(string)}
 	d.webhook = f.must(201, "POST", "/connections", `{"connector": "webhook", "name": "Data warehouse", "config": {"base_url": "https://hooks.example.com/calls"}, "secrets": {"signing_secret": "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}}`).JSON["id"].(string)

@@ -64,6 +64,8 @@ type fixture struct {
 	actions         *actions
 	dir             *ingest.Directory
 	handler         *admin.Handler
+	// at is when the stories that are told happen; zero is now.
+	at time.Time
 	// boss is signed in as admin@example.com.
 	boss *http.Client
 }
@@ -153,6 +155,14 @@ func newFixture(t *testing.T, options ...func(*admin.Deps)) *fixture {
 	f.http.Start()
 	t.Cleanup(f.http.Close)
 	return f
+}
+
+// clock is the time of the stories.
+func (f *fixture) clock() time.Time {
+	if f.at.IsZero() {
+		return time.Now()
+	}
+	return f.at
 }
 
 type syncWriter struct {

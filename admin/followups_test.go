@@ -58,7 +58,7 @@ func TestActionsThatTheCRMCannotDo(t *testing.T) {
 
 // followUp makes a call and the follow-up that an action made of it.
 func (f *fixture) followUp(source, connection, number string) (callID, followUpID string) {
-	at := time.Now().Add(-time.Minute).UTC()
+	at := f.clock().Add(-time.Minute).UTC()
 	callID = f.tell(f.ws, story{source: source, receipts: []said{{kind: call.CallEnded, at: at, facts: call.Facts{Direction: call.Inbound, Status: call.Missed,
 		StartedAt: at, EndedAt: at, Customer: call.Party{Number: number, Name: "Jane <b>"}}}}})
 	_, err := f.db.PutActions(f.t.Context(), f.ws, records.Actions{ConnectionID: connection, Version: -1, Document: missedActions})

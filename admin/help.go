@@ -151,6 +151,10 @@ type helpLinks struct{}
 func (helpLinks) Transform(doc *ast.Document, _ text.Reader, ctx parser.Context) {
 	name, _ := ctx.Get(helpFile).(string)
 	_ = ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
+		if i, ok := n.(*ast.Image); ok && entering {
+			i.Destination = []byte("/help/" + path.Join(path.Dir(name), string(i.Destination)))
+			i.SetAttributeString("loading", []byte("lazy"))
+		}
 		if l, ok := n.(*ast.Link); ok && entering {
 			to := string(l.Destination)
 			if strings.HasPrefix(to, "https://") || strings.HasPrefix(to, "http://") || strings.HasPrefix(to, "mailto:") {
@@ -172,7 +176,7 @@ var helpGroups = []struct {
 	title string
 	paths []string
 }{
-	{"Begin here", []string{"guide", "glossary"}},
+	{"Begin here", []string{"guide", "tour", "glossary"}},
 	{"Phone systems", []string{"phones/*"}},
 	{"CRMs", []string{"crms/*"}},
 	{"Calls on their way", []string{"mapping-editor", "mapping-language", "matching", "rules", "human-edits", "recordings", "follow-ups", "schema-drift"}},
@@ -249,6 +253,11 @@ func (h *Handler) helpDocPage(w http.ResponseWriter, r *http.Request, p principa
 	at := r.PathValue("page")
 	if at == "mapping-schema.json" {
 		w.Header().Set("Content-Type", "application/schema+json")
+		http.ServeFileFS(w, r, docs.Files, at)
+		return nil
+	}
+	if strings.HasPrefix(at, "images/") && path.Clean(at) == at && path.Ext(at) == ".png" {
+		w.Header().Set("Cache-Control", "private, max-age=3600")
 		http.ServeFileFS(w, r, docs.Files, at)
 		return nil
 	}

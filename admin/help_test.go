@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/callsync/callsync/docs"
 )
 
 // Every page has a help that begins somewhere, and explains its words.
@@ -56,6 +58,13 @@ func TestLinksBetweenDocumentsLeadSomewhere(t *testing.T) {
 			if fragment != "" {
 				require.True(t, page.ids[fragment], "%s: %s leads to no section", at, m[1])
 			}
+		}
+	}
+	for at, p := range l.pages {
+		for _, m := range regexp.MustCompile(`<img src="/help/([^"]*)" alt="([^"]*)"`).FindAllStringSubmatch(string(p.Body), -1) {
+			_, err := fs.Stat(docs.Files, m[1])
+			require.NoError(t, err, at)
+			require.NotEmpty(t, m[2], at)
 		}
 	}
 	var listed int

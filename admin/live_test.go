@@ -25,7 +25,7 @@ import (
 func (f *fixture) liveCall(ws, source, name string, kind call.Kind, ago int, facts call.Facts) string {
 	f.t.Helper()
 	facts.Customer.Name = name
-	return f.tell(ws, story{source: source, receipts: []said{{kind: kind, at: time.Now().Add(-time.Duration(ago) * time.Second), facts: facts}}})
+	return f.tell(ws, story{source: source, receipts: []said{{kind: kind, at: f.clock().Add(-time.Duration(ago) * time.Second), facts: facts}}})
 }
 
 // hangUp ends a call as the pipeline would, and tells of it.

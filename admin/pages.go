@@ -188,10 +188,23 @@ func (h *Handler) page(role string, f pageFunc) http.Handler {
 	})
 }
 
+// problemHeading says in plain words what kind of problem a page has.
+func problemHeading(status int) string {
+	switch {
+	case status == http.StatusNotFound:
+		return "This page is not there"
+	case status == http.StatusForbidden:
+		return "Your role does not go so far"
+	case status >= http.StatusInternalServerError:
+		return "Something did not work"
+	}
+	return "This cannot be done"
+}
+
 // failed shows a problem as a page.
 func (h *Handler) failed(w http.ResponseWriter, r *http.Request, p principal, err error) {
 	problem := asProblem(r.Context(), h.Log, err)
-	f := frame{Title: problem.Title, User: p.Name, Page: problem}
+	f := frame{Title: problemHeading(problem.Status), User: p.Name, Page: problem}
 	if err := h.render(w, r, problem.Status, "problem", f); err != nil {
 		h.Log.ErrorContext(r.Context(), "page failed", "err", err)
 		http.Error(w, problem.Detail, problem.Status)

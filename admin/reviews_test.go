@@ -18,7 +18,7 @@ import (
 // asked stores a call of a number that waits for somebody to say whose it is, and returns the call's id.
 func (f *fixture) asked(source, connection, number string, minutes int, state string, candidates ...records.Candidate) string {
 	f.t.Helper()
-	at := time.Now().Add(-time.Duration(minutes) * time.Minute).UTC()
+	at := f.clock().Add(-time.Duration(minutes) * time.Minute).UTC()
 	class := ""
 	if state == "parked" {
 		class = "ask"

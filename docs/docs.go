@@ -5,5 +5,5 @@ import "embed"
 
 // Files are the documents, by their paths below docs/.
 //
-//go:embed *.md adr/*.md crms/*.md phones/*.md mapping-schema.json
+//go:embed *.md adr/*.md crms/*.md phones/*.md images/*.png mapping-schema.json
 var Files embed.FS

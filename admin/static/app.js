@@ -82,7 +82,27 @@
       if (may && window.htmx) { window.htmx.trigger(el, "refresh"); }
     });
   }, 4000);
-  // What the reader opened stays open.
+  // What the reader opened stays open, and what has the focus keeps it: htmx finds again what has an id, this the rest. If it is
+  // gone, the focus goes to what has taken the place, so that the keyboard goes on from there.
+  var lost = null;
+  var sameness = function (el) {
+    var form = el.closest("form");
+    return [el.tagName, el.getAttribute("name"), el.getAttribute("href"), el.type === "checkbox" || el.tagName === "BUTTON" ? el.value : "", form ? form.getAttribute("action") : "", el.tagName === "SUMMARY" ? el.textContent : ""].join("\n");
+  };
+  document.addEventListener("htmx:beforeSwap", function (e) {
+    var el = document.activeElement, target = e.detail.target;
+    lost = el && el !== document.body && target && target.contains(el) ? { key: sameness(el), id: el.id, place: target.id } : null;
+  });
+  document.addEventListener("htmx:afterSettle", function () {
+    var active = document.activeElement, was = lost, place;
+    if (!was || active && active !== document.body) { return; }
+    lost = null;
+    place = was.place ? document.getElementById(was.place) : document.querySelector("main");
+    if (!place) { return; }
+    var again = Array.from(place.querySelectorAll("a[href], button, input, select, textarea, summary")).find(function (el) { return was.id ? el.id === was.id : sameness(el) === was.key; });
+    if (!again || again.disabled) { place.tabIndex = -1; again = place; }
+    again.focus({ preventScroll: true });
+  });
   var open = [];
   document.addEventListener("htmx:beforeSwap", function () {
     open = Array.from(document.querySelectorAll("details[id][open]")).map(function (d) { return d.id; });
@@ -187,23 +207,25 @@
     link.href = to;
   });
 
-  // The menu of narrow screens, and the help: Escape and a click elsewhere close them.
+  // The menu of narrow screens, and those that open below a word: Escape closes them, and so does going elsewhere.
   var menu = document.querySelector("[data-nav]"), nav = document.getElementById("nav");
   var showMenu = function (on) {
     nav.classList.toggle("open", on);
     menu.setAttribute("aria-expanded", String(on));
   };
   if (menu) { menu.addEventListener("click", function () { showMenu(menu.getAttribute("aria-expanded") !== "true"); }); }
-  var closeHelp = function (back) {
+  var closeMenus = function (back, but) {
     document.querySelectorAll("details[data-menu][open]").forEach(function (d) {
+      if (d === but) { return; }
       d.open = false;
       if (back) { d.querySelector("summary").focus(); }
     });
   };
   document.addEventListener("keydown", function (e) {
     if (e.key !== "Escape") { return; }
-    closeHelp(true);
+    closeMenus(true);
     if (menu && menu.getAttribute("aria-expanded") === "true") { showMenu(false); menu.focus(); }
   });
-  document.addEventListener("click", function (e) { if (!e.target.closest("[data-menu]")) { closeHelp(false); } });
+  document.addEventListener("click", function (e) { closeMenus(false, e.target.closest("[data-menu]")); });
+  document.addEventListener("focusin", function (e) { closeMenus(false, e.target.closest("[data-menu]")); });
 })();
