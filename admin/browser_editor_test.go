@@ -270,6 +270,12 @@ func TestBrowserMappingVersions(t *testing.T) {
 	b.until(`document.getElementById("conflict") !== null`)
 	require.Contains(t, b.text("#conflict"), "saved version 3 after you began from version 2")
 	require.Contains(t, b.text("#conflict"), "hubspot_owner_id")
+	require.Contains(t, b.text("#in-force"), "Version 3 is in force", "what stands around the editor is of now")
+	require.Contains(t, b.text("#versions"), "Theirs")
+	require.Equal(t, 1, js[int](b, `document.querySelectorAll("#in-force").length`))
+	require.Equal(t, 1, js[int](b, `document.querySelectorAll("#versions").length`))
+	require.Contains(t, b.text("#conflict"), "Always overwrite", "the words of the editor")
+	require.NotContains(t, b.text("#conflict"), "always")
 	b.picture("editor-conflict", true)
 	b.press("rebase")
 	b.until(`document.getElementById("conflict") === null && document.querySelector("#editor .flash") !== null`)
@@ -282,6 +288,9 @@ func TestBrowserMappingVersions(t *testing.T) {
 	// An old version, compared and put in force again.
 	b.open(path + "?compare=1")
 	require.Contains(t, b.text("#diff"), "Support figure 401")
+	require.Contains(t, b.text("#diff"), "Writing")
+	require.Contains(t, b.text("#diff"), "Only fill if empty")
+	require.NotContains(t, b.text("#diff"), "fill_if_empty")
 	js[bool](b, `(document.querySelector("#text-diff summary").click(), true)`)
 	b.picture("editor-versions", true)
 	js[bool](b, `(document.querySelector("form:has(input[name=n][value='2']) button").click(), true)`)
@@ -315,6 +324,10 @@ func TestBrowserMappingVersions(t *testing.T) {
 	b.until(`document.querySelector("#said-5 .gave") !== null && document.querySelector("#head-2 .gives").innerText !== ""`)
 	b.picture("editor-dark", true)
 	b.size(390, 1500)
+	require.Empty(t, js[[]string](b, `[...document.querySelectorAll(".maprow")].filter(r => {
+		const m = r.querySelector(".moves").getBoundingClientRect(), h = r.querySelector("summary").getBoundingClientRect(), of = r.querySelector(".to b").getClientRects();
+		return m.top < h.top || m.bottom > h.bottom + 1 && m.top - h.top > 10 || m.right > innerWidth || [...of].some(t => t.right > m.left && t.bottom > m.top && t.top < m.bottom);
+	}).map(r => r.id)`), "moving stands in the head of its row, and covers nothing")
 	b.picture("editor-narrow-dark", true)
 	b.dark(false)
 	b.picture("editor-narrow", true)

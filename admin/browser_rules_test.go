@@ -68,6 +68,14 @@ func TestBrowserRules(t *testing.T) {
 	require.Less(t, strings.Index(saved.JSON["document"].(string), "Blocked"), strings.Index(saved.JSON["document"].(string), "Too short"))
 	require.Contains(t, js[string](b, "document.querySelector('.facts').innerText"), "by Anna Smith")
 
+	// A call that a rule skipped leads to that rule.
+	b.open("/connections/" + d.hubspot + "/rules?rule=Too+short#rule")
+	require.Equal(t, "Too short", js[string](b, `document.querySelector("#rule.named input[name$='.name']").value`))
+	require.Contains(t, b.text("#rule"), "This rule decided")
+	b.picture("rules-named", true)
+	b.open("/connections/" + d.hubspot + "/rules?rule=Nobody%3Cb%3E#rule")
+	require.Zero(t, js[int](b, `document.querySelectorAll(".named, #rule").length`))
+
 	// What is wrong stands beside it.
 	b.run(chromedp.SetValue(chromedp.CSS(`#r1\.name`), "blocked numbers"), chromedp.SetValue(chromedp.CSS(`#r0\.c0\.value`), "call me"))
 	b.press("save")

@@ -216,6 +216,19 @@ func cureOfShadow(l explained, p principal) cure {
 // rulesOf is the page of the rules that a reason speaks of: those of the source or of the connection. Names may be anything,
 // so the one that is spoken of first counts.
 func rulesOf(reason string, c records.Connection, s records.Source) (to, label string) {
+	// The rule itself, where the reason names it; see mappings.RuleDecision.Sentence.
+	named := ""
+	if rest, ok := strings.CutPrefix(reason, "Skipped by the rule “"); ok {
+		end := len(rest)
+		for _, place := range []string{"” of the source ", "” of the connection "} {
+			if i := strings.Index(rest, place); i >= 0 {
+				end = min(end, i)
+			}
+		}
+		if end < len(rest) {
+			named = "?rule=" + url.QueryEscape(rest[:end]) + "#rule"
+		}
+	}
 	first := func(place string) int {
 		found := len(reason) + 1
 		for _, before := range []string{"” of ", "rules of "} {
@@ -226,9 +239,9 @@ func rulesOf(reason string, c records.Connection, s records.Source) (to, label s
 		return found
 	}
 	if first("the source ") < first("the connection ") && s.ID != "" {
-		return "/sources/" + s.ID + "/rules", "Open the source’s rules"
+		return "/sources/" + s.ID + "/rules" + named, "Open the source’s rules"
 	}
-	return "/connections/" + c.ID + "/rules", "Open the connection’s rules"
+	return "/connections/" + c.ID + "/rules" + named, "Open the connection’s rules"
 }
 
 // mappingRowURL is the row of the mapping of an object that fills a field.

@@ -122,3 +122,32 @@ func around(lines []textLine, n int) []textLine {
 	}
 	return out
 }
+
+// memberLabels are the members of a row in the words of the editor.
+var memberLabels = map[string]string{
+	"": "row", "mode": "Writing", "type": "Written as", "empty": "Without a value", "when": "Only if", "max_length": "Cut at so many characters", "note": "Note",
+	"value.field": "Field of the call", "value.const": "Always the same", "value.expr": "Expression", "value.template": "Text with fields", "value.lookup": "Look-up table",
+}
+
+func memberLabel(key string) string {
+	if label, ok := memberLabels[key]; ok {
+		return label
+	}
+	return strings.ReplaceAll(strings.TrimPrefix(key, "value."), "_", " ")
+}
+
+// memberWords is a member's value in the words of the editor. What is not said stands for the first choice.
+func memberWords(key string, v any) string {
+	choices := map[string][]mappingChoice{"mode": mappingModes, "type": mappingTypes, "empty": mappingEmpties}[key]
+	said := shownMember(v)
+	if choices == nil {
+		return said
+	}
+	if said == "" {
+		return choices[0].Label
+	}
+	if i := slices.IndexFunc(choices, func(c mappingChoice) bool { return c.Value == said }); i >= 0 {
+		return choices[i].Label
+	}
+	return said
+}

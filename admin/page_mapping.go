@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -61,8 +60,10 @@ type mappingPageView struct {
 	Schema   schemaCard
 	Conflict *mappingConflict
 	// Done says what a button did, for those who do not see it. Oob marks parts that replace others of the page.
-	Done string
-	Oob  bool
+	// Around marks what stands around the editor so.
+	Done   string
+	Oob    bool
+	Around bool
 
 	connection records.Connection
 }
@@ -253,7 +254,10 @@ func (h *Handler) showMapping(w http.ResponseWriter, r *http.Request, p principa
 	if r.Header.Get("HX-Request") != "" { // htmx shows no other status than 200
 		switch r.Header.Get("HX-Target") {
 		case "editor":
-			return h.renderPart(w, "mapping", "mapping_editor", f)
+			// What is in force stands around the editor: somebody may have saved meanwhile.
+			v.Around = true
+			f.Page = v
+			return h.renderPart(w, "mapping", "mapping_edited", f)
 		case "mapping-preview":
 			v.Oob = true
 			f.Page = v
@@ -275,8 +279,7 @@ func capital(s string) string {
 func changeLines(changes []mappings.Change) []changeLine {
 	out := make([]changeLine, 0, len(changes))
 	for _, c := range changes {
-		key := strings.ReplaceAll(strings.TrimPrefix(c.Key, "value."), "_", " ")
-		out = append(out, changeLine{Target: c.Target, Key: cmp.Or(key, "row"), Kind: c.Kind, Before: shownMember(c.Before), After: shownMember(c.After)})
+		out = append(out, changeLine{Target: c.Target, Key: memberLabel(c.Key), Kind: c.Kind, Before: memberWords(c.Key, c.Before), After: memberWords(c.Key, c.After)})
 	}
 	return out
 }

@@ -69,6 +69,10 @@ func (h *Handler) rulesPage(owner string) pageFunc {
 		if err != nil {
 			v.Tab, v.Wrong = "text", problemTexts(err)
 		}
+		// A call that a rule skipped leads to that rule.
+		if i := slices.IndexFunc(v.Rules, func(rule ruleForm) bool { return rule.Name != "" && rule.Name == r.URL.Query().Get("rule") }); i >= 0 {
+			v.Rules[i].Named = true
+		}
 		return h.showRules(w, r, p, o, v, doc, err, http.StatusOK)
 	}
 }

@@ -14,6 +14,8 @@ import (
 
 // ruleForm is a rule in the builder.
 type ruleForm struct {
+	// Named tells that a link led to this rule.
+	Named                bool
 	N                    int
 	Name, Action, Reason string
 	// Match is all or any.
