@@ -80,10 +80,6 @@ func (h *Handler) takeOurs(ctx context.Context, p principal, id, connectionID st
 }
 
 func (h *Handler) takeOursForm(w http.ResponseWriter, r *http.Request, p principal) error {
-	r.Body = http.MaxBytesReader(w, r.Body, maxLoginForm)
-	if err := r.ParseForm(); err != nil {
-		return problem(http.StatusBadRequest, "This form could not be read.")
-	}
 	if _, err := h.takeOurs(r.Context(), p, r.PathValue("id"), r.PostForm.Get("connection"), r.PostForm["field"]); err != nil {
 		return err
 	}

@@ -80,7 +80,8 @@ func (h *Handler) hostCookie(name string) string {
 var errNoAccess = errors.New("no access")
 
 // authenticate finds out who sent r: by bearer token, else by session cookie. Requests with a cookie that change
-// something must come from our own pages, because browsers send cookies along with forged ones. Errors: errNoAccess,
+// something must come from our own pages, because browsers send cookies along with forged ones, and what a page's script asks
+// for from a page of the workspace that the session is in. Errors: errNoAccess,
 // a *Problem, or the store's.
 func (h *Handler) authenticate(r *http.Request) (principal, error) {
 	if value := r.Header.Get("Authorization"); value != "" {
@@ -105,8 +106,12 @@ func (h *Handler) authenticate(r *http.Request) (principal, error) {
 	if errors.Is(err, records.ErrNotFound) {
 		return principal{}, errNoAccess
 	}
-	return principal{WorkspaceID: user.WorkspaceID, UserID: user.ID, SessionID: user.SessionID, Email: user.Email, MadeBy: user.ID, Name: memberName(user.User), Role: user.Role,
-		Installation: user.Installation, WorkspaceName: user.WorkspaceName, Workspaces: user.Workspaces}, err
+	p := principal{WorkspaceID: user.WorkspaceID, UserID: user.ID, SessionID: user.SessionID, Email: user.Email, MadeBy: user.ID, Name: memberName(user.User), Role: user.Role,
+		Installation: user.Installation, WorkspaceName: user.WorkspaceName, Workspaces: user.Workspaces}
+	if from := r.Header.Get(placeHeader); err == nil && from != "" {
+		err = h.samePlace(r.Context(), p, from)
+	}
+	return p, err
 }
 
 // startSession signs a person in to a workspace, with a new session: one that the browser had before ends.

@@ -43,9 +43,6 @@ func callColumns(r *http.Request) ([]callColumn, map[string]bool) {
 }
 
 func (h *Handler) callColumnsForm(w http.ResponseWriter, r *http.Request, _ principal) error {
-	if err := readForm(w, r); err != nil {
-		return err
-	}
 	cookie := &http.Cookie{Name: columnsCookie, Path: "/calls", HttpOnly: true, Secure: h.public.Scheme == "https", SameSite: http.SameSiteLaxMode, MaxAge: int((366 * 24 * time.Hour).Seconds())}
 	chosen := []string{"-"} // none is a choice, too
 	for _, c := range allCallColumns {

@@ -20,7 +20,6 @@ import (
 const (
 	editorSchemaTimeout = 8 * time.Second
 	tryTime             = 6 * time.Second
-	maxRowForm          = 512 << 10
 )
 
 func isNoSchema(err error) bool { return errors.Is(err, records.ErrNoSchema) }
@@ -205,10 +204,6 @@ func (h *Handler) mappingRowForm(w http.ResponseWriter, r *http.Request, p princ
 	if err != nil {
 		return err
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxRowForm)
-	if err := r.ParseForm(); err != nil {
-		return problem(http.StatusRequestEntityTooLarge, "The row is too large.")
-	}
 	rows := readMappingRows(r.PostForm)
 	if len(rows) != 1 {
 		return problem(http.StatusBadRequest, "One row is tried at a time.")
@@ -245,7 +240,7 @@ func (h *Handler) mappingRowForm(w http.ResponseWriter, r *http.Request, p princ
 		}
 		row.Given = h.tryRow(r.Context(), p, c.ID, object, r.PostForm.Get("call"), program)
 	}
-	return h.renderPart(w, "mapping", "mapping_row_tried", frame{CanAct: true, CanEdit: p.may(admin), Page: row})
+	return h.renderPart(w, "mapping", "mapping_row_tried", frame{WorkspaceID: placeOf(p), CanAct: true, CanEdit: p.may(admin), Page: row})
 }
 
 // tryRow applies a program of one row to one call. Nothing is said where that is not possible: the preview says why.

@@ -53,9 +53,6 @@ func (h *Handler) showAccount(w http.ResponseWriter, r *http.Request, p principa
 }
 
 func (h *Handler) accountNameForm(w http.ResponseWriter, r *http.Request, p principal) error {
-	if err := readForm(w, r); err != nil {
-		return err
-	}
 	if err := person(p); err != nil {
 		return err
 	}
@@ -73,9 +70,6 @@ func (h *Handler) accountNameForm(w http.ResponseWriter, r *http.Request, p prin
 // accountPasswordForm changes the password of a person who knows the old one, which is guessed no faster here than at the
 // sign-in: whoever has taken over a session does not take over the account with it.
 func (h *Handler) accountPasswordForm(w http.ResponseWriter, r *http.Request, p principal) error {
-	if err := readForm(w, r); err != nil {
-		return err
-	}
 	if err := person(p); err != nil {
 		return err
 	}

@@ -115,9 +115,6 @@ func channelPosted(r *http.Request, kind string) AlertChannelPatch {
 }
 
 func (h *Handler) channelCreateForm(w http.ResponseWriter, r *http.Request, p principal) error {
-	if err := readForm(w, r); err != nil {
-		return err
-	}
 	var in channelIn
 	in.Body.Kind = r.PostForm.Get("kind")
 	b := channelPosted(r, in.Body.Kind)
@@ -138,9 +135,6 @@ func (h *Handler) channelEditPage(w http.ResponseWriter, r *http.Request, p prin
 }
 
 func (h *Handler) channelEditForm(w http.ResponseWriter, r *http.Request, p principal) error {
-	if err := readForm(w, r); err != nil {
-		return err
-	}
 	c, err := h.Store.AlertChannelByID(r.Context(), p.WorkspaceID, r.PathValue("id"))
 	if err != nil {
 		return err

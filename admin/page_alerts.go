@@ -121,9 +121,6 @@ func (h *Handler) alertsPage(w http.ResponseWriter, r *http.Request, p principal
 }
 
 func (h *Handler) alertMuteForm(w http.ResponseWriter, r *http.Request, p principal) error {
-	if err := readForm(w, r); err != nil {
-		return err
-	}
 	hours, err := strconv.Atoi(cmp.Or(r.PostForm.Get("hours"), "24"))
 	if err != nil {
 		return invalid("hours", "Say for how long.")
@@ -239,9 +236,6 @@ func (h *Handler) alertSettingsPage(w http.ResponseWriter, r *http.Request, p pr
 }
 
 func (h *Handler) alertSettingsForm(w http.ResponseWriter, r *http.Request, p principal) error {
-	if err := readForm(w, r); err != nil {
-		return err
-	}
 	v, err := h.alertSettingsView(r.Context(), p)
 	if err != nil {
 		return err

@@ -326,10 +326,6 @@ func callDetails(c call.Call) []shownField {
 }
 
 func (h *Handler) callSyncForm(w http.ResponseWriter, r *http.Request, p principal) error {
-	r.Body = http.MaxBytesReader(w, r.Body, maxLoginForm)
-	if err := r.ParseForm(); err != nil {
-		return problem(http.StatusBadRequest, "This form could not be read.")
-	}
 	if err := h.syncNow(r.Context(), p, r.PathValue("id"), r.PostForm["connection"]); err != nil {
 		return err
 	}

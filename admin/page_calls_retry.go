@@ -140,9 +140,6 @@ func (h *Handler) showCallsRetry(w http.ResponseWriter, r *http.Request, p princ
 
 // callsRetryForm queues the calls as a resync, which delivers them behind the live ones, so many at a time, oldest first.
 func (h *Handler) callsRetryForm(w http.ResponseWriter, r *http.Request, p principal) error {
-	if err := readForm(w, r); err != nil {
-		return err
-	}
 	var in resyncCreate
 	ids := chosenCalls(r.PostForm["id"])
 	switch {

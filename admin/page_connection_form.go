@@ -142,9 +142,6 @@ func (f *connectionForm) read(r *http.Request, before map[string]string) (in con
 
 // connectionCreateForm adds a connection and leads to its card, where it is tested.
 func (h *Handler) connectionCreateForm(w http.ResponseWriter, r *http.Request, p principal) error {
-	if err := readForm(w, r); err != nil {
-		return err
-	}
 	kind := r.PostForm.Get("connector")
 	if _, ok := h.Connectors[kind]; !ok {
 		return problem(http.StatusUnprocessableEntity, "callsync knows no such CRM.")
@@ -165,9 +162,6 @@ func (h *Handler) connectionCreateForm(w http.ResponseWriter, r *http.Request, p
 }
 
 func (h *Handler) connectionEditForm(w http.ResponseWriter, r *http.Request, p principal) error {
-	if err := readForm(w, r); err != nil {
-		return err
-	}
 	c, err := h.Store.ConnectionByID(r.Context(), p.WorkspaceID, r.PathValue("id"))
 	if err != nil {
 		return err

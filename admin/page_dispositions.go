@@ -162,9 +162,6 @@ func guess(value string, options []connectors.DispositionOption) string {
 
 // dispositionForm puts one disposition into the table, or takes it out with an empty option.
 func (h *Handler) dispositionForm(w http.ResponseWriter, r *http.Request, p principal) error {
-	if err := readForm(w, r); err != nil {
-		return err
-	}
 	id := r.PathValue("id")
 	if _, err := h.Store.ConnectionByID(r.Context(), p.WorkspaceID, id); err != nil {
 		return err

@@ -164,10 +164,6 @@ func (h *Handler) actionsForm(w http.ResponseWriter, r *http.Request, p principa
 	if err != nil {
 		return err
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, 2<<20)
-	if err := r.ParseForm(); err != nil {
-		return problem(http.StatusRequestEntityTooLarge, "The actions are too large.")
-	}
 	v := h.newActionsPage(o)
 	v.Text, v.Unsaved = r.PostForm.Get("text"), true
 	v.Version, _ = strconv.Atoi(r.PostForm.Get("version"))

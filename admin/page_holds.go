@@ -222,9 +222,6 @@ func (h *Handler) holdPage(w http.ResponseWriter, r *http.Request, p principal) 
 // holdRetryForm has all that a cause holds up delivered again, or the one delivery that is named, and leads to the page that
 // follows it.
 func (h *Handler) holdRetryForm(w http.ResponseWriter, r *http.Request, p principal) error {
-	if err := readForm(w, r); err != nil {
-		return err
-	}
 	id, began := r.PathValue("id"), h.Now().UTC()
 	if one := r.PostFormValue("delivery"); one != "" {
 		return h.holdRetryOne(w, r, p, id, one)

@@ -20,10 +20,6 @@ func (h *Handler) mappingForm(w http.ResponseWriter, r *http.Request, p principa
 	if err != nil {
 		return err
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, 4<<20)
-	if err := r.ParseForm(); err != nil {
-		return problem(http.StatusRequestEntityTooLarge, "The document is too large.")
-	}
 	do := r.PostForm.Get("do")
 	if (do == "save" || do == "overwrite" || do == "return") && !p.may(admin) {
 		return problem(http.StatusForbidden, "Your role may not do this. Ask an admin of your workspace.")

@@ -116,9 +116,6 @@ func (h *Handler) matchSettingsPage(w http.ResponseWriter, r *http.Request, p pr
 }
 
 func (h *Handler) matchSettingsForm(w http.ResponseWriter, r *http.Request, p principal) error {
-	if err := readForm(w, r); err != nil {
-		return err
-	}
 	c, err := h.Store.ConnectionByID(r.Context(), p.WorkspaceID, r.PathValue("id"))
 	if err != nil {
 		return err

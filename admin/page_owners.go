@@ -95,9 +95,6 @@ func agentWords(a AgentView) string {
 }
 
 func (h *Handler) ownerForm(w http.ResponseWriter, r *http.Request, p principal) error {
-	if err := readForm(w, r); err != nil {
-		return err
-	}
 	c, err := h.Store.ConnectionByID(r.Context(), p.WorkspaceID, r.PathValue("id"))
 	if err != nil {
 		return err
@@ -171,9 +168,6 @@ func (h *Handler) numbersPage(w http.ResponseWriter, r *http.Request, p principa
 }
 
 func (h *Handler) numberForm(w http.ResponseWriter, r *http.Request, p principal) error {
-	if err := readForm(w, r); err != nil {
-		return err
-	}
 	if err := h.Store.RejectNumber(r.Context(), p.WorkspaceID, r.PostFormValue("number"), r.PostFormValue("rejected") == "true"); err != nil {
 		return err
 	}

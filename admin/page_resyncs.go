@@ -140,9 +140,6 @@ func resyncState(r records.Resync) (label, tone string) {
 
 // resyncCreateForm starts a resync, or counts what it would deliver.
 func (h *Handler) resyncCreateForm(w http.ResponseWriter, r *http.Request, p principal) error {
-	if err := readForm(w, r); err != nil {
-		return err
-	}
 	text := func(name string) string { return strings.TrimSpace(r.PostForm.Get(name)) }
 	f := resyncForm{Query: clip(text("q"), 200), State: text("state"), Source: text("source"), Connection: text("connection"),
 		From: text("from"), To: text("to"), Into: r.PostForm["into"], Wrong: map[string]string{}}

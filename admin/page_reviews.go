@@ -207,9 +207,6 @@ func (h *Handler) choiceRows(ctx context.Context, p principal, k kept, before re
 }
 
 func (h *Handler) reviewResolveForm(w http.ResponseWriter, r *http.Request, p principal) error {
-	if err := readForm(w, r); err != nil {
-		return err
-	}
 	if _, err := h.Store.ReviewByID(r.Context(), p.WorkspaceID, r.PathValue("id")); err != nil {
 		return err
 	}

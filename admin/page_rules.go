@@ -126,10 +126,6 @@ func (h *Handler) rulesForm(owner string) pageFunc {
 		if err != nil {
 			return err
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, 8<<20)
-		if err := r.ParseForm(); err != nil {
-			return problem(http.StatusRequestEntityTooLarge, "The rules are too large.")
-		}
 		v, do := newRulesView(o), r.PostForm.Get("do")
 		v.Unsaved = true
 		// The version on which the change was made, not the one that is in force by now.

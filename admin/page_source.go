@@ -363,10 +363,6 @@ func labelOf(info telephony.Info, r records.Receipt, events []call.Event) string
 
 // sourceTestForm sends what was asked for and leads to what becomes of it.
 func (h *Handler) sourceTestForm(w http.ResponseWriter, r *http.Request, p principal) error {
-	r.Body = http.MaxBytesReader(w, r.Body, maxLoginForm)
-	if err := r.ParseForm(); err != nil {
-		return problem(http.StatusBadRequest, "This form could not be read.")
-	}
 	id, deliver := r.PathValue("id"), r.PostForm.Get("deliver") == "true"
 	what := testCallBody{Event: r.PostForm.Get("event"), Story: telephony.Story(r.PostForm.Get("story")), Deliver: &deliver}
 	sent, err := h.sendTest(r.Context(), p, id, what)

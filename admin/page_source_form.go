@@ -203,9 +203,6 @@ func (h *Handler) checkForm(r *http.Request, p principal, in sourceInput, unread
 
 // sourceCreateForm adds a source and leads to its page, which tells what to do with its URLs.
 func (h *Handler) sourceCreateForm(w http.ResponseWriter, r *http.Request, p principal) error {
-	if err := readForm(w, r); err != nil {
-		return err
-	}
 	kind := r.PostForm.Get("provider")
 	if _, ok := h.Providers[kind]; !ok {
 		return problem(http.StatusUnprocessableEntity, "callsync knows no such phone system.")
@@ -234,9 +231,6 @@ func (h *Handler) sourceCreateForm(w http.ResponseWriter, r *http.Request, p pri
 }
 
 func (h *Handler) sourceEditForm(w http.ResponseWriter, r *http.Request, p principal) error {
-	if err := readForm(w, r); err != nil {
-		return err
-	}
 	s, err := h.Store.SourceByID(r.Context(), p.WorkspaceID, r.PathValue("id"))
 	if err != nil {
 		return err

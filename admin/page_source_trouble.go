@@ -43,9 +43,6 @@ func (h *Handler) troubledRows(ctx context.Context, p principal, s records.Sourc
 // sourceReplayForm has the requests of a source that are quarantined, or rejected, read again with today's settings: the
 // oldest at once, the others after the answer.
 func (h *Handler) sourceReplayForm(w http.ResponseWriter, r *http.Request, p principal) error {
-	if err := readForm(w, r); err != nil {
-		return err
-	}
 	s, err := h.Store.SourceByID(r.Context(), p.WorkspaceID, r.PathValue("id"))
 	if err != nil {
 		return err

@@ -45,9 +45,6 @@ func (h *Handler) showTokens(w http.ResponseWriter, r *http.Request, p principal
 
 // tokenForm shows the token in its answer: it is kept nowhere.
 func (h *Handler) tokenForm(w http.ResponseWriter, r *http.Request, p principal) error {
-	if err := readForm(w, r); err != nil {
-		return err
-	}
 	days, err := strconv.Atoi(r.PostFormValue("days"))
 	if err != nil || days < 0 || days > 3650 {
 		return invalid("days", "Choose how long the token counts.")

@@ -59,9 +59,6 @@ func (h *Handler) showUsers(w http.ResponseWriter, r *http.Request, p principal,
 
 // userInviteForm shows the link in its answer: it is kept nowhere.
 func (h *Handler) userInviteForm(w http.ResponseWriter, r *http.Request, p principal) error {
-	if err := readForm(w, r); err != nil {
-		return err
-	}
 	v := usersPage{Email: strings.TrimSpace(r.PostFormValue("email")), Role: r.PostFormValue("role")}
 	var in userInvite
 	in.Body.Email, in.Body.Role = v.Email, v.Role
@@ -124,9 +121,6 @@ func (h *Handler) showUser(w http.ResponseWriter, r *http.Request, p principal, 
 }
 
 func (h *Handler) userForm(w http.ResponseWriter, r *http.Request, p principal) error {
-	if err := readForm(w, r); err != nil {
-		return err
-	}
 	name, role := r.PostFormValue("name"), r.PostFormValue("role")
 	return h.changeUser(w, r, p, "person", userPage{UserView: UserView{Name: name, Role: role}}, records.MemberChange{Name: &name, Role: &role})
 }

@@ -52,9 +52,6 @@ func (h *Handler) showWorkspaces(w http.ResponseWriter, r *http.Request, p princ
 }
 
 func (h *Handler) workspaceCreateForm(w http.ResponseWriter, r *http.Request, p principal) error {
-	if err := readForm(w, r); err != nil {
-		return err
-	}
 	if err := person(p); err != nil {
 		return err
 	}
@@ -72,9 +69,6 @@ func (h *Handler) workspaceCreateForm(w http.ResponseWriter, r *http.Request, p 
 }
 
 func (h *Handler) workspaceRenameForm(w http.ResponseWriter, r *http.Request, p principal) error {
-	if err := readForm(w, r); err != nil {
-		return err
-	}
 	in := workspaceRename{PathID: PathID{ID: p.WorkspaceID}}
 	in.Body.Name = strings.TrimSpace(r.PostFormValue("name"))
 	_, err := h.renameWorkspace(r.Context(), p, &in)

@@ -170,6 +170,9 @@ func (h *Handler) page(role string, f pageFunc) http.Handler {
 			http.Redirect(w, r, to, http.StatusSeeOther)
 			return
 		}
+		if err == nil {
+			err = h.formFrom(w, r, p)
+		}
 		if err == nil && !p.may(role) {
 			err = problem(http.StatusForbidden, "Your role may not do this. Ask an admin of your workspace.")
 		}
@@ -204,7 +207,10 @@ func problemHeading(status int) string {
 // failed shows a problem as a page.
 func (h *Handler) failed(w http.ResponseWriter, r *http.Request, p principal, err error) {
 	problem := asProblem(r.Context(), h.Log, err)
-	f := frame{Title: problemHeading(problem.Status), User: p.Name, Page: problem}
+	f := frame{Title: problemHeading(problem.Status), User: p.Name, WorkspaceID: placeOf(p), Page: problem}
+	if problem.Elsewhere != nil {
+		f.Title = problem.Title
+	}
 	if err := h.render(w, r, problem.Status, "problem", f); err != nil {
 		h.Log.ErrorContext(r.Context(), "page failed", "err", err)
 		http.Error(w, problem.Detail, problem.Status)
@@ -281,7 +287,7 @@ var flashes = map[string]string{
 
 // newFrame is the frame of a page for p.
 func (h *Handler) newFrame(r *http.Request, p principal, title, nav string, page any) (frame, error) {
-	f := frame{Title: title, Nav: nav, User: p.Name, CanAct: p.may(operator), CanEdit: p.may(admin), Settings: settingsLinks(p, nav), Guides: h.guides(r, p), Page: page}
+	f := frame{Title: title, Nav: nav, User: p.Name, WorkspaceID: placeOf(p), CanAct: p.may(operator), CanEdit: p.may(admin), Settings: settingsLinks(p, nav), Guides: h.guides(r, p), Page: page}
 	done := r.URL.Query().Get("done")
 	f.Flash, f.Bad = flashes[done], done == "failed"
 	if f.Workspace = p.WorkspaceName; p.Workspaces > 1 {

@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -31,7 +32,30 @@ func (f *fixture) get(client *http.Client, path string) reply {
 	return f.do(client, req)
 }
 
+// post sends a form as a page of the workspace does that the client is in, unless the form says of which it is.
 func (f *fixture) post(client *http.Client, path string, form url.Values, header ...string) reply {
+	f.t.Helper()
+	if at := f.place(client); at != "" && form.Get("_workspace") == "" {
+		form = maps.Clone(form)
+		if form == nil {
+			form = url.Values{}
+		}
+		form.Set("_workspace", at)
+	}
+	return f.postAsIs(client, path, form, header...)
+}
+
+// place is the workspace that a client is in; empty if it is not signed in.
+func (f *fixture) place(client *http.Client) (workspace string) {
+	f.t.Helper()
+	if client.Jar != nil {
+		err := f.sql.QueryRow(f.t.Context(), `select coalesce((select workspace_id::text from sessions where token_hash = $1), '')`, hashed(f.cookie(client))).Scan(&workspace)
+		require.NoError(f.t, err)
+	}
+	return workspace
+}
+
+func (f *fixture) postAsIs(client *http.Client, path string, form url.Values, header ...string) reply {
 	f.t.Helper()
 	req, err := http.NewRequestWithContext(f.t.Context(), "POST", f.http.URL+path, strings.NewReader(form.Encode()))
 	require.NoError(f.t, err)

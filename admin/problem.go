@@ -25,6 +25,8 @@ type Problem struct {
 	Field  string `json:"field,omitempty" doc:"The first field at fault, as a path into the request." example:"secrets.api_key"`
 	// Errors has every fault where there are several.
 	Errors []FieldError `json:"errors,omitempty"`
+	// Elsewhere leads back to the workspace of the page that was refused.
+	Elsewhere *Elsewhere `json:"-"`
 }
 
 // FieldError is one field at fault.

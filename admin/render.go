@@ -193,6 +193,8 @@ type frame struct {
 	Flash   string
 	Bad     bool
 	Now     time.Time
+	// WorkspaceID is that of the page, which its forms say; empty where nobody is signed in.
+	WorkspaceID string
 	// Workspace is where the person is, and Elsewhere are others where they may go, those used last.
 	Workspace string
 	Elsewhere []records.Membership
@@ -214,7 +216,7 @@ func (h *Handler) render(w http.ResponseWriter, r *http.Request, status int, nam
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = w.Write(b.Bytes()) // the reader is gone if this fails
+	_, _ = w.Write(placed(b.Bytes(), f.WorkspaceID)) // the reader is gone if this fails
 	return nil
 }
 
@@ -226,7 +228,7 @@ func (h *Handler) renderPart(w http.ResponseWriter, page, part string, f frame) 
 		return fmt.Errorf("part %s: %w", part, err)
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = w.Write(b.Bytes()) // the reader is gone if this fails
+	_, _ = w.Write(placed(b.Bytes(), f.WorkspaceID)) // the reader is gone if this fails
 	return nil
 }
 

@@ -13,9 +13,6 @@ import (
 	"github.com/callsync/callsync/telephony"
 )
 
-// maxForm bounds a form of settings: two of them may have 16 KiB, and more while they are encoded.
-const maxForm = 256 << 10
-
 // settingsForm is what the forms of sources and of connections have in common.
 type settingsForm struct {
 	Title, Action, Submit, Cancel string
@@ -197,12 +194,4 @@ func span(out *faults, field, text string, unit float64, least, most int64) *int
 		return nil
 	}
 	return &seconds
-}
-
-func readForm(w http.ResponseWriter, r *http.Request) error {
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	if err := r.ParseForm(); err != nil {
-		return problem(http.StatusBadRequest, "This form could not be read: it is too large or not a form.")
-	}
-	return nil
 }

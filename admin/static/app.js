@@ -133,6 +133,14 @@
   // What was asked for in place and refused is said in place: pages that are reloaded show it themselves.
   document.addEventListener("htmx:responseError", function (e) {
     var request = e.detail.requestConfig;
+    if (e.detail.xhr.status === 409 && request && request.verb === "get" && !document.getElementById("elsewhere")) {
+      var gone = document.createElement("p");
+      gone.id = "elsewhere";
+      gone.className = "flash bad";
+      gone.setAttribute("role", "alert");
+      gone.textContent = "You have gone to another workspace in another tab. This page is no longer kept up to date; load it again to see where you are.";
+      document.getElementById("main").prepend(gone);
+    }
     if (!request || request.verb === "get" || !e.detail.target) { return; }
     var page = new DOMParser().parseFromString(e.detail.xhr.responseText, "text/html"), said = page.querySelector("main .empty p, main p:not(.small)");
     var note = document.createElement("p");
