@@ -51,6 +51,15 @@ func TestBrowserAccess(t *testing.T) {
 	b.open("/account")
 	b.run(chromedp.SendKeys(chromedp.CSS("#old"), "wrong"), chromedp.SendKeys(chromedp.CSS("#password"), "four plain words here"), chromedp.SendKeys(chromedp.CSS("#again"), "four plain words here\r"), chromedp.WaitVisible(chromedp.CSS("#old-wrong")))
 	b.picture("account", true)
+	// All of it is in the audit log, the wrong password included.
+	b.open("/settings/audit")
+	js[bool](b, "document.querySelectorAll('#audit details').forEach((d, i) => d.open = i < 5); true")
+	b.picture("audit-access", true)
+	log := js[string](b, "document.querySelector('#audit').innerText")
+	for _, did := range []string{"callsync refused a sign-in as Anna Smith: the password was wrong", "Anna Smith came in from another workspace", "Anna Smith made the API token Nightly report: scope read",
+		"Anna Smith removed chris@example.com from the workspace", "Anna Smith changed the user chris@example.com: may not come in for now", "Anna Smith invited dora@example.com: as operator", "Anna Smith signed in"} {
+		require.Contains(t, log, did)
+	}
 	b.dark(true)
 	for _, path := range []string{"/settings/users", "/settings/tokens", "/account"} {
 		b.open(path)
