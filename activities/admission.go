@@ -11,6 +11,10 @@ import (
 
 // admitted delivers once the connection's budgets, its places and its health let this attempt have its turn.
 func (d *attempt) admitted(ctx context.Context) (verdict, error) {
+	if err := d.takePlace(ctx); err != nil {
+		return verdict{}, err
+	}
+	defer d.givePlace()
 	connector, ok := d.Connectors[d.lane.Connection.Connector]
 	if d.Budgets == nil || !ok {
 		return d.deliver(ctx)

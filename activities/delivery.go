@@ -11,6 +11,7 @@ import (
 
 	"go.temporal.io/sdk/activity"
 
+	"github.com/callsync/callsync/activities/batches"
 	"github.com/callsync/callsync/activities/budget"
 	"github.com/callsync/callsync/activities/grants"
 	"github.com/callsync/callsync/connectors"
@@ -36,11 +37,19 @@ type Delivery struct {
 	// Recordings, if set, has recordings copied that are to be uploaded, and Files reads the copies.
 	Recordings RecordingStore
 	Files      RecordingFiles
+	// Batch is how many calls of backfill share one request to a CRM that takes several; below 2 each is sent by itself.
+	Batch int
+	// BulkPlaces, if set, is how many deliveries of backfill work at once for each kind of CRM, those that wait for a shared
+	// request left out.
+	BulkPlaces int
 	// Observe, if set, is told of every attempt's connector, outcome, class and duration, for metrics.
 	Observe func(connector, outcome, class string, took time.Duration)
 
-	open opened
-	seen sights
+	open   opened
+	seen   sights
+	bulk   places
+	reads  batches.Gatherer[readAsk, map[string]any]
+	writes batches.Gatherer[connectors.CallWrite, connectors.Written]
 }
 
 // Deliver brings one lane of a call up to date: it loads the call, finds the contact and the owner, applies the mapping,
@@ -128,6 +137,8 @@ type attempt struct {
 	ownerID string
 	// limit ends an attempt that takes longer than WriteTimeout.
 	limit *time.Timer
+	// place is that among the deliveries of backfill, where it has one.
+	place chan struct{}
 }
 
 // keepAlive heartbeats and renews the lease while the attempt lasts, and cancels it when the lease is lost.

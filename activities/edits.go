@@ -26,7 +26,7 @@ func (d *attempt) update(session connectors.Session, id string) mappings.Update 
 func (d *attempt) settle(ctx context.Context, session connectors.Session, u mappings.Update, id string) (out mappings.Decision, deleted bool, err error) {
 	var now map[string]any
 	if read := u.Reads(); len(read) > 0 {
-		now, err = d.reader(session)(ctx, id, read)
+		now, err = d.read(ctx, session, id, read)
 		switch {
 		case isClass(err, connectors.NotFound):
 			return out, true, nil

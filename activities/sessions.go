@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/callsync/callsync/activities/batches"
 	"github.com/callsync/callsync/connectors"
 	"github.com/callsync/callsync/mappings"
 	"github.com/callsync/callsync/records"
@@ -54,7 +55,7 @@ func (d *attempt) session(ctx context.Context, conn records.Connection) (connect
 		return nil, fmt.Errorf("%w: read the connection: %w", errStore, err)
 	}
 	d.version = full.UpdatedAt
-	settings := connectors.Settings{ConnectionID: full.ID, Config: full.Config, Secrets: full.Secrets, Transport: d.Transport(full)}
+	settings := connectors.Settings{ConnectionID: full.ID, Config: full.Config, Secrets: full.Secrets, Transport: batches.Transport(d.Transport(full))}
 	if d.Grants != nil {
 		if settings.Tokens, err = d.Grants.Tokens(connector, full); err != nil {
 			return nil, err

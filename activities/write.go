@@ -110,13 +110,15 @@ func (d *attempt) write(ctx context.Context, session connectors.Session, fields 
 	if w.RemoteID == "" {
 		w.Links = d.links(party)
 	}
-	if err := d.sends(ctx, session, w.Fields, merged, w.RemoteID == ""); err != nil {
-		return false, nil, fmt.Errorf("%w: mark the call: %w", errStore, err)
-	}
-	if w.RemoteID == "" {
-		d.sending, d.sent = true, true
-	}
-	out, err := d.send(ctx, session, w)
+	out, err := d.sendMarked(ctx, session, w, func(ctx context.Context) error {
+		if err := d.sends(ctx, session, w.Fields, merged, w.RemoteID == ""); err != nil {
+			return fmt.Errorf("%w: mark the call: %w", errStore, err)
+		}
+		if w.RemoteID == "" {
+			d.sending, d.sent = true, true
+		}
+		return nil
+	})
 	if e := (*connectors.Error)(nil); errors.As(err, &e) {
 		switch {
 		case e.Made && d.kind() != connectors.ObjectCall && d.idempotency() == connectors.KeyedUpsert:

@@ -111,14 +111,14 @@ func (h *Handler) resyncPlaces(ctx context.Context, p principal, r records.Resyn
 		if r.Total > 0 && !r.DryRun {
 			calls = calls * r.Left() / r.Total
 		}
-		says := h.resyncCost(c, forecastOf(h.info(c), c, u, h.Now()), calls)
+		says := h.resyncCost(c, forecastOf(h.info(c), c, u, h.Now()), place, calls)
 		v.Places = append(v.Places, resyncPlace{place, c.Name, says})
 	}
 	return nil
 }
 
 // resyncCost says how long so many calls take in a connection, and how much of the CRM's daily limit.
-func (h *Handler) resyncCost(c records.Connection, f forecast, calls int64) []string {
+func (h *Handler) resyncCost(c records.Connection, f forecast, place records.ResyncPlace, calls int64) []string {
 	var out []string
 	switch {
 	case c.Status == records.ConnectionPaused:
@@ -131,15 +131,26 @@ func (h *Handler) resyncCost(c records.Connection, f forecast, calls int64) []st
 	if calls == 0 {
 		return out
 	}
+	measured := f.CostPerCall
+	if measured <= 0 {
+		measured = usualRequests
+	}
+	before := measured
+	if before < 1 {
+		// It was measured while calls shared requests.
+		before = usualRequests
+	}
+	creates, changes := h.shares(c.Connector)
+	each := resyncEach(place, before, creates, changes)
+	if words := sharedWords(calls, each, before); words != "" {
+		out = append(out, words)
+	}
+	f.PerMinute *= measured / each
 	if takes := f.Takes(calls); takes > 0 {
 		out = append(out, fmt.Sprintf("The limits allow about %s calls a minute: at least %s.", decimal(f.PerMinute), roughly(takes)))
 	}
 	if f.DayLeft < 0 {
 		return out
-	}
-	each := f.CostPerCall
-	if each <= 0 {
-		each = usualRequests
 	}
 	need := int64(each * float64(calls))
 	may := max(0, int64(float64(f.DayMost)*connectors.BackfillShare)-(f.DayMost-f.DayLeft))

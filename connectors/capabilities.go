@@ -45,6 +45,7 @@ func AllCapabilities() []Capability {
 		{"record_look_up", "Finds our other records by key", can[RecordFinder]},
 		{"record_read", "Reads our other records before it changes them", can[RecordReader]},
 		{"batch", "Writes many calls in one request", can[BatchWriter]},
+		{"batch_read", "Reads and changes many calls in one request", can[BatchReader]},
 	}
 }
 

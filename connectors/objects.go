@@ -153,7 +153,9 @@ type OwnerLister interface {
 type BatchWriter interface {
 	// MaxBatch is how many calls one request takes.
 	MaxBatch() int
-	// WriteCalls writes all of ws and returns one outcome for each, in their order. One item's failure is its own.
+	// WriteCalls writes all of ws and returns one outcome for each, in their order. One item's failure is its own. No two of
+	// ws have a key or an id in common. What it owes beside the fields of a new record and did not get done, such as a link,
+	// is missing in the outcome.
 	WriteCalls(ctx context.Context, ws []CallWrite) []BatchOutcome
 }
 
@@ -161,6 +163,20 @@ type BatchWriter interface {
 type BatchOutcome struct {
 	Written Written
 	Err     error
+}
+
+// BatchReader is a BatchWriter that also reads several calls in one request, and takes changes of several in one.
+type BatchReader interface {
+	BatchWriter
+	// ReadCalls reads fields of the records as they are now, as CallReader does; it returns one outcome for each of ids, in
+	// their order. ids are at most MaxBatch. One item's failure is its own.
+	ReadCalls(ctx context.Context, ids, fields []string) []ReadOutcome
+}
+
+// ReadOutcome is what was read of one record. Err is nil or an *Error, NotFound for a record that is gone.
+type ReadOutcome struct {
+	Fields map[string]any
+	Err    error
 }
 
 // ContactFollower tells what became of a contact that is not found any more, or that was converted: merged into another

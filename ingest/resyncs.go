@@ -42,9 +42,9 @@ const (
 	resyncPage  = 2000
 	// resyncPages bounds the pages of one look, so that a large resync does not keep others waiting.
 	resyncPages = 5
-	// resyncWindow is how many calls of a resync are under way at once: enough to keep a CRM busy, few enough that pausing
-	// it takes effect at once.
-	resyncWindow = 40
+	// resyncWindow is how many calls of a resync are under way at once: enough to keep a CRM busy and to fill requests that
+	// many calls share, few enough that pausing it takes effect soon.
+	resyncWindow = 100
 )
 
 // Run goes on with resyncs until ctx ends.

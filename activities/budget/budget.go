@@ -80,7 +80,7 @@ type Budgets struct {
 	Now func() time.Time
 
 	mu        sync.Mutex
-	estimates map[string]map[string]float64 // connector -> class -> requests of a delivery
+	estimates map[string]map[string]float64 // kind of deliveries -> class -> requests of one
 	suspended map[string]time.Time          // connection -> until, as far as this process knows
 	failing   map[string]bool               // connections with a failure since their last success
 	usage     map[string]*pendingUsage      // connection -> what has not been written down
@@ -102,6 +102,8 @@ type Pass struct {
 	holder   string
 	priority Priority
 	slot     bool
+	// yielded tells that some of the delivery's requests are those of others, too.
+	yielded bool
 
 	mu    sync.Mutex
 	left  map[string]int // class, or numberOf it -> what is prepaid
@@ -146,7 +148,7 @@ func (b *Budgets) turn(ctx context.Context, p *Pass) error {
 	}
 	if !reserved {
 		most := patience
-		if p.priority != Backfill {
+		if !p.priority.patient() {
 			most = farthest
 		}
 		if wait, err = b.Store.ChargeBudgets(ctx, p.conn.WorkspaceID, p.conn.ID, p.charges(needs, p.priority.share()), most); err != nil {
@@ -172,7 +174,7 @@ func (b *Budgets) turn(ctx context.Context, p *Pass) error {
 func (b *Budgets) needs(p *Pass) map[string]int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	have := b.estimates[p.conn.Connector]
+	have := b.estimates[p.kind()]
 	if have == nil {
 		if p.limits.requests {
 			return map[string]int{"": usual, numberOf(""): usual}
@@ -196,23 +198,31 @@ func (b *Budgets) needs(p *Pass) map[string]int {
 	return out
 }
 
-// learn adds what a delivery has used to what is known of its kind.
-func (b *Budgets) learn(connector string, used map[string]int) {
-	if len(used) == 0 {
-		return
+// kind names the deliveries that take about as many requests as this one: those of backfill share some.
+func (p *Pass) kind() string {
+	switch p.priority {
+	case Backfill:
+		return p.conn.Connector + " backfill"
+	case Together:
+		return p.conn.Connector + " together"
 	}
+	return p.conn.Connector
+}
+
+// learn adds what a delivery has used to what is known of its kind.
+func (b *Budgets) learn(kind string, used map[string]int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.estimates == nil {
 		b.estimates = map[string]map[string]float64{}
 	}
-	have := b.estimates[connector]
+	have := b.estimates[kind]
 	if have == nil {
 		if len(b.estimates) >= maxEstimates {
 			return
 		}
 		have = map[string]float64{}
-		b.estimates[connector] = have
+		b.estimates[kind] = have
 		for class, n := range used {
 			have[class] = float64(n)
 		}
@@ -271,11 +281,24 @@ func (p *Pass) Done(ctx context.Context) error {
 	defer cancel()
 	p.freeSlot(ctx)
 	p.mu.Lock()
-	left, used, sent := p.left, p.used, p.sent
+	used, sent := p.used, p.sent
+	p.mu.Unlock()
+	if len(used) > 0 || p.yielded {
+		p.budgets.learn(p.kind(), used)
+	}
+	noted := p.budgets.note(ctx, p, used, sent)
+	if err := p.refund(ctx); err != nil {
+		return err
+	}
+	return errors.Join(noted, p.budgets.outcome(ctx, p))
+}
+
+// refund gives back what is prepaid and was not used.
+func (p *Pass) refund(ctx context.Context) error {
+	p.mu.Lock()
+	left := p.left
 	p.left = map[string]int{}
 	p.mu.Unlock()
-	p.budgets.learn(p.conn.Connector, used)
-	noted := p.budgets.note(ctx, p.conn, used, sent)
 	refund := map[string]int{}
 	for class, n := range left {
 		if n > 0 {
@@ -287,7 +310,22 @@ func (p *Pass) Done(ctx context.Context) error {
 			return fmt.Errorf("give prepaid requests back: %w", err)
 		}
 	}
-	return errors.Join(noted, p.budgets.outcome(ctx, p))
+	return nil
+}
+
+// Yield gives the place of the attempt whose pass ctx carries back, and what it has prepaid: it waits for a request that it
+// shares with others, which has a turn of its own (Together). What the attempt sends afterwards is charged without a wait.
+// That it fails costs only time.
+func Yield(ctx context.Context) error {
+	p, ok := ctx.Value(passKey{}).(*Pass)
+	if !ok || p.yielded {
+		return nil
+	}
+	p.yielded = true
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	p.freeSlot(ctx)
+	return p.refund(ctx)
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -12,12 +12,16 @@ import (
 // one that is, and both go before backfill.
 type Priority int
 
-// The priorities, the most urgent first.
+// The priorities, the most urgent first. Together is a request of several deliveries of backfill (Pass.Yield).
 const (
 	Live Priority = iota
 	Update
 	Backfill
+	Together
 )
+
+// patient tells whether attempts of this priority ask again instead of having a turn reserved.
+func (p Priority) patient() bool { return p >= Backfill }
 
 // share is the part of a burst, and of a day's budget, that a priority may use up: what is left is for the more urgent.
 func (p Priority) share() float64 {

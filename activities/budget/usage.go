@@ -20,11 +20,15 @@ type pendingUsage struct {
 }
 
 // note counts a delivery that has sent something, and writes down what was counted when it is time.
-func (b *Budgets) note(ctx context.Context, conn records.Connection, used map[string]int, sent int) error {
-	if sent == 0 {
+func (b *Budgets) note(ctx context.Context, p *Pass, used map[string]int, sent int) error {
+	if sent == 0 && !p.yielded {
 		return nil
 	}
-	u := records.Usage{Deliveries: 1, Requests: int64(sent)}
+	conn, u := p.conn, records.Usage{Deliveries: 1, Requests: int64(sent)}
+	if p.priority == Together {
+		// The deliveries that it is of count themselves.
+		u.Deliveries = 0
+	}
 	for key, n := range used {
 		if !strings.HasSuffix(key, numberOf("")) {
 			u.Cost += int64(n)

@@ -21,7 +21,7 @@ func TestCapabilityMatrix(t *testing.T) {
 	b.WriteString(`# CRMs, side by side
 
 Made by ` + "`go test ./cmd/callsync -run CapabilityMatrix -update`" + ` from what the connectors say of themselves;
-` + "`GET /api/v1/connectors`" + ` says the same. Notes and batches are there for what comes next: deliveries do not use them yet.
+` + "`GET /api/v1/connectors`" + ` says the same. Notes are there for what comes next: deliveries do not use them yet. Requests for many calls are for resyncs.
 
 `)
 	infos := crms().Infos()

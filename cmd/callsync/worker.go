@@ -25,8 +25,12 @@ import (
 // pullConcurrency bounds the pages that are fetched side by side: each may take tens of megabytes.
 const pullConcurrency = 4
 
-// bulkShare is how many places for live deliveries there are to one for backfill.
-const bulkShare = 4
+// bulkShare is how many places for live deliveries there are to one for backfill. bulkWaiting is how many deliveries of
+// backfill there may be when those are counted that only wait for a request that they share.
+const (
+	bulkShare   = 4
+	bulkWaiting = 100
+)
 
 // work runs the workflows and the deliveries until ctx ends; then it finishes the attempts under way.
 func work(ctx context.Context) error {
@@ -70,7 +74,7 @@ func work(ctx context.Context) error {
 	deliveries := &activities.Delivery{
 		Store: p.db, Connectors: kinds, Transport: p.transport(kinds, budgets), Budgets: budgets,
 		Grants: &grants.Grants{Store: p.db, Transport: p.network()}, PublicURL: p.cfg.HTTP.PublicURL, Log: p.log,
-		Schemas: p.db,
+		Schemas: p.db, Batch: p.cfg.Delivery.BackfillBatch, BulkPlaces: max(1, p.cfg.Delivery.Concurrency/bulkShare),
 		Observe: deliveryMetrics(p.metrics), Recordings: p.db, Files: files,
 	}
 	temporalx.SetWorkflowCache(p.cfg.Delivery.StickyCache)
@@ -86,7 +90,7 @@ func work(ctx context.Context) error {
 		w := temporalx.NewWorker(cl, workflows.ConnectorQueue(id), workerOptions)
 		w.RegisterActivityWithOptions(deliveries, activity.RegisterOptions{})
 		workers = append(workers, w)
-		workerOptions.Activities = max(1, p.cfg.Delivery.Concurrency/bulkShare)
+		workerOptions.Activities = max(bulkWaiting, p.cfg.Delivery.Concurrency/bulkShare)
 		bulk := temporalx.NewWorker(cl, workflows.BulkQueue(id), workerOptions)
 		bulk.RegisterActivityWithOptions(deliveries, activity.RegisterOptions{})
 		workers = append(workers, bulk)

@@ -2,6 +2,7 @@ package connectortest
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"testing"
@@ -59,6 +60,9 @@ func testBatch(t *testing.T, target Target) {
 			require.Zero(t, crm.Count("b-2"))
 		}
 	}
+	if reader, ok := session.(connectors.BatchReader); ok {
+		testBatchRead(t, target, crm, reader, first[0].Written.RemoteID)
+	}
 	var full []connectors.CallWrite
 	for i := range batch.MaxBatch() {
 		full = append(full, target.Write(fmt.Sprint("full-", i), "", "x", noon))
@@ -84,6 +88,47 @@ func testBatch(t *testing.T, target Target) {
 	away := serve(t, target, answering(target, func() int { return http.StatusServiceUnavailable }, nil)).(connectors.BatchWriter)
 	for _, out := range away.WriteCalls(t.Context(), lost) {
 		require.Equal(t, connectors.Unavailable, classOf(t, target, out.Err).Class)
+	}
+}
+
+// testBatchRead reads many calls as each would be read by itself, those that are gone among them.
+func testBatchRead(t *testing.T, target Target, crm CRM, session connectors.BatchReader, known string) {
+	single := session.(connectors.CallReader)
+	require.Empty(t, session.ReadCalls(t.Context(), nil, nil))
+	var ids, fields []string
+	for i := range 5 {
+		w := target.Write(fmt.Sprint("r-", i), "", fmt.Sprint("text ", i), noon)
+		out, err := session.(connectors.Session).WriteCall(t.Context(), w)
+		require.NoError(t, err)
+		ids = append(ids, out.RemoteID)
+		if i == 0 {
+			fields = slices.Sorted(maps.Keys(w.Fields))
+		}
+	}
+	ids = append(ids, known, "999999999")
+	if crm.Delete != nil {
+		crm.Delete("r-1")
+	}
+	for n := range len(ids) + 1 {
+		for i, got := range session.ReadCalls(t.Context(), ids[:n], fields) {
+			want, err := single.ReadCall(t.Context(), ids[i], fields)
+			if err != nil {
+				require.Equal(t, classOf(t, target, err).Class, classOf(t, target, got.Err).Class)
+				continue
+			}
+			require.NoError(t, got.Err)
+			require.Equal(t, want, got.Fields, "as if read by itself")
+		}
+	}
+	last := session.ReadCalls(t.Context(), ids, fields)
+	require.Equal(t, connectors.NotFound, classOf(t, target, last[len(ids)-1].Err).Class)
+	away := serve(t, target, answering(target, func() int { return http.StatusServiceUnavailable }, nil)).(connectors.BatchReader)
+	for _, out := range away.ReadCalls(t.Context(), ids, fields) {
+		require.Equal(t, connectors.Unavailable, classOf(t, target, out.Err).Class)
+	}
+	busy := serve(t, target, answering(target, func() int { return http.StatusTooManyRequests }, nil)).(connectors.BatchReader)
+	for _, out := range busy.ReadCalls(t.Context(), ids, fields) {
+		require.Equal(t, connectors.RateLimited, classOf(t, target, out.Err).Class)
 	}
 }
 

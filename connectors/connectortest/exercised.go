@@ -35,7 +35,7 @@ func testExercised(t *testing.T, target Target) {
 		"deal":             crm.AddDeal != nil && crm.DealField != nil && target.DealField != "",
 		"batch":            target.BadWrite != nil,
 		// These need no hook.
-		"disposition": true, "update": true, "call_look_up": true, "schema": true, "verify": true, "record_look_up": true, "record_read": true, "task_read": true,
+		"disposition": true, "update": true, "call_look_up": true, "schema": true, "verify": true, "record_look_up": true, "record_read": true, "task_read": true, "batch_read": true,
 	}
 	for name, object := range recordObjects {
 		hooks[name] = target.Records[object] != nil && crm.Records[object].Count != nil && crm.Records[object].Text != nil

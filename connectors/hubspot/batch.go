@@ -96,7 +96,10 @@ func (s *session) writeBatch(ctx context.Context, items []item, out []connectors
 		if verb == "upsert" {
 			id = r.property(CallKey)
 		}
-		settle(id, func(it item) { out[it.at].Written = s.written(calls, r, it.warns) })
+		settle(id, func(it item) {
+			out[it.at].Written = s.written(calls, r, it.warns)
+			out[it.at].Written.Stored = r.shown(it.props)
+		})
 	}
 	for _, v := range answer.Errors {
 		for _, id := range v.ids() {

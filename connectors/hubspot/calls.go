@@ -170,15 +170,7 @@ func (s *session) readFields(ctx context.Context, object, id string, fields []st
 	if err := s.do(ctx, get("read of "+object, s.api.object(object, id), q), &r); err != nil {
 		return nil, err
 	}
-	out := make(map[string]any, len(fields))
-	for _, f := range fields {
-		if p := r.Properties[f]; p != nil {
-			out[f] = *p
-		} else {
-			out[f] = nil
-		}
-	}
-	return out, nil
+	return r.values(fields), nil
 }
 
 // LinkCall implements connectors.Linker. NotFound means that the call or the other record is gone.

@@ -147,7 +147,7 @@ func TestOpenRefuses(t *testing.T) {
 	}
 	_, err := hubspot.New().Open(connectors.Settings{Secrets: map[string]string{"access_token": "x"}})
 	require.NoError(t, err, "the address has a default")
-	require.Len(t, connectors.NewRegistry(hubspot.New()).Infos()[0].Capabilities, 26)
+	require.Len(t, connectors.NewRegistry(hubspot.New()).Infos()[0].Capabilities, 27)
 }
 
 func TestValuesThatCannotBeStored(t *testing.T) {

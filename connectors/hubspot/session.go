@@ -61,7 +61,7 @@ var (
 	_ connectors.RecordFinder        = (*session)(nil)
 	_ connectors.RecordReader        = (*session)(nil)
 	_ connectors.RecordLinker        = (*session)(nil)
-	_ connectors.BatchWriter         = (*session)(nil)
+	_ connectors.BatchReader         = (*session)(nil)
 )
 
 // request is one request to HubSpot.

@@ -60,7 +60,7 @@ var (
 	_ connectors.DealToucher         = (*session)(nil)
 	_ connectors.RecordingUploader   = (*session)(nil)
 	_ connectors.TranscriptionWriter = (*session)(nil)
-	_ connectors.BatchWriter         = (*session)(nil)
+	_ connectors.BatchReader         = (*session)(nil)
 )
 
 // The objects of Salesforce that callsync touches.

@@ -83,7 +83,7 @@ var (
 	_ connectors.RecordFinder        = (*session)(nil)
 	_ connectors.RecordReader        = (*session)(nil)
 	_ connectors.RecordLinker        = (*session)(nil)
-	_ connectors.BatchWriter         = (*session)(nil)
+	_ connectors.BatchReader         = (*session)(nil)
 )
 
 // values are a record's fields as Zoho's JSON has them.

@@ -42,7 +42,7 @@ var rules = []rule{
 	{of: "connectors/connectortest", may: []string{"connectors", "call", "records", "internal/httpx", "mappings"}, leaf: true},
 	// internal/crmfake is for their fakes: only tests and fakes may import what is named so.
 	{of: "connectors/*", may: []string{"connectors", "call", "records", "internal/httpx", "internal/crmfake"}, leaf: true},
-	{of: "activities", may: []string{"activities/budget", "activities/grants", "call", "connectors", "mappings", "records", "telephony"}},
+	{of: "activities", may: []string{"activities/batches", "activities/budget", "activities/grants", "call", "connectors", "mappings", "records", "telephony"}},
 	{of: "activities/*", may: []string{"connectors", "records", "internal/httpx"}},
 	{of: "alerts", may: []string{"mappings", "records", "telephony", "internal/httpx", "internal/mailer"}},
 	{of: "workflows", may: []string{"activities", "records"}},

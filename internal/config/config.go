@@ -85,9 +85,10 @@ type Intake struct {
 
 // DeliveryLimit bounds what worker does.
 type DeliveryLimit struct {
-	Concurrency int    `envconfig:"CALLSYNC_DELIVER_CONCURRENCY" default:"32" min:"1" max:"2000" desc:"Deliveries under way at once, per kind of CRM and process"`
-	StickyCache int    `envconfig:"CALLSYNC_STICKY_CACHE" default:"10000" min:"0" max:"1000000" desc:"Waiting calls whose workflow a worker keeps in memory; the others are replayed when they wake"`
-	Deployment  string `envconfig:"WORKER_DEPLOYMENT" desc:"Name of the Temporal worker deployment; turns worker versioning on, and nothing runs until a current version is set there. Empty: off."`
+	Concurrency   int    `envconfig:"CALLSYNC_DELIVER_CONCURRENCY" default:"32" min:"1" max:"2000" desc:"Deliveries under way at once, per kind of CRM and process"`
+	BackfillBatch int    `envconfig:"CALLSYNC_BACKFILL_BATCH" default:"100" min:"1" max:"200" desc:"Calls of a resync that may share a request, to CRMs that take several in one; 1: each call by itself"`
+	StickyCache   int    `envconfig:"CALLSYNC_STICKY_CACHE" default:"10000" min:"0" max:"1000000" desc:"Waiting calls whose workflow a worker keeps in memory; the others are replayed when they wake"`
+	Deployment    string `envconfig:"WORKER_DEPLOYMENT" desc:"Name of the Temporal worker deployment; turns worker versioning on, and nothing runs until a current version is set there. Empty: off."`
 }
 
 // Archive is where copies of recordings are kept.

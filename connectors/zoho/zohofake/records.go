@@ -357,9 +357,19 @@ func (f *Fake) list(w http.ResponseWriter, r *http.Request, module string) {
 		fail(w, http.StatusBadRequest, "REQUIRED_PARAM_MISSING", "One of the expected parameter is missing", map[string]any{"param_name": "fields"})
 		return
 	}
+	var ids []string
+	if text := r.URL.Query().Get("ids"); text != "" {
+		ids = strings.Split(text, ",")
+	}
+	if len(ids) > 100 || len(strings.Split(fields, ",")) > 50 {
+		fail(w, http.StatusBadRequest, "LIMIT_EXCEEDED", "too many ids or fields", map[string]any{"limit": 100})
+		return
+	}
 	var all []any
 	for _, record := range f.sorted(module) {
-		all = append(all, f.shown(module, record, fields))
+		if ids == nil || slices.Contains(ids, record.ID) {
+			all = append(all, f.shown(module, record, fields))
+		}
 	}
 	page(w, r, "data", all)
 }
