@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/callsync/callsync/records"
 	"github.com/callsync/callsync/telephony"
@@ -69,7 +68,7 @@ func clockWarning(c telephony.Clock, s records.Source, zone string) string {
 	if c.Skew < 0 {
 		when = "after"
 	}
-	fmt.Fprintf(&b, "Calls of this source seem to end %s %s they are received: ", hours(c.Skew.Abs()), when)
+	fmt.Fprintf(&b, "Calls of this source seem to end %s %s they are received: ", telephony.SkewText(c.Skew.Abs()), when)
 	is := "it is " + zone
 	if s.TimeZone == "" {
 		is = "it is not set, which means " + zone
@@ -88,16 +87,4 @@ func clockWarning(c telephony.Clock, s records.Source, zone string) string {
 		b.WriteString(" Until this is right, the CRMs show wrong times.")
 	}
 	return b.String()
-}
-
-// hours writes whole quarters of an hour: "5 h 30 min".
-func hours(d time.Duration) string {
-	h, m := d/time.Hour, d%time.Hour/time.Minute
-	switch {
-	case h == 0:
-		return fmt.Sprintf("%d min", m)
-	case m == 0:
-		return fmt.Sprintf("%d h", h)
-	}
-	return fmt.Sprintf("%d h %d min", h, m)
 }

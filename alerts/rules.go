@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/callsync/callsync/records"
+	"github.com/callsync/callsync/telephony"
 )
 
 // Evaluate returns what is wrong. open tells which alerts are open: what is over must be better than what is not yet wrong,
@@ -86,9 +87,9 @@ func timeZone(f Facts, s SourceFacts, _ bool) (Finding, bool) {
 	if s.Skew == 0 {
 		return Finding{}, false
 	}
-	text := "Its calls seem to end " + spell(s.Skew.Abs()) + " before they are received."
+	text := "Its calls seem to end " + telephony.SkewText(s.Skew.Abs()) + " before they are received."
 	if s.Skew < 0 {
-		text = "Its calls seem to end " + spell(s.Skew.Abs()) + " after they are received."
+		text = "Its calls seem to end " + telephony.SkewText(s.Skew.Abs()) + " after they are received."
 	}
 	if s.BetterZone != "" {
 		text += fmt.Sprintf(" The time zone should probably be %s; it is %s.", s.BetterZone, s.Zone)
@@ -96,18 +97,6 @@ func timeZone(f Facts, s SourceFacts, _ bool) (Finding, bool) {
 		text += " The phone system’s clock, or the time zone of the source, is probably wrong."
 	}
 	return Finding{Severity: records.SeverityWarning, Since: f.At, Reason: text + " Until this is right, the CRMs show wrong times."}, true
-}
-
-// spell writes whole quarters of an hour.
-func spell(d time.Duration) string {
-	h, m := d/time.Hour, d%time.Hour/time.Minute
-	switch {
-	case h == 0:
-		return fmt.Sprintf("%d minutes", m)
-	case m == 0:
-		return fmt.Sprintf("%d h", h)
-	}
-	return fmt.Sprintf("%d h %d min", h, m)
 }
 
 func revoked(f Facts, c ConnectionFacts, _ bool) (Finding, bool) {

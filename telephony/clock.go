@@ -25,6 +25,18 @@ type Clock struct {
 	Real bool
 }
 
+// SkewText writes a time of whole quarters of an hour: "5 h 30 min".
+func SkewText(d time.Duration) string {
+	h, m := d/time.Hour, d%time.Hour/time.Minute
+	switch {
+	case h == 0:
+		return fmt.Sprintf("%d min", m)
+	case m == 0:
+		return fmt.Sprintf("%d h", h)
+	}
+	return fmt.Sprintf("%d h %d min", h, m)
+}
+
 const (
 	quarter = 15 * time.Minute
 	// clockSamples is how many calls it takes to say anything.

@@ -19,7 +19,18 @@ const (
 	minDigits = 6
 )
 
-var contactFields = []string{"id", "name", "phoneNumber", "assignedUserId", "modifiedAt"}
+var contactFields = []string{"id", "name", "phoneNumber", "emailAddress", "assignedUserId", "modifiedAt"}
+
+// fieldsOf are those of an object.
+func fieldsOf(object string) []string {
+	switch object {
+	case connectors.ObjectContact:
+		return append(slices.Clone(contactFields), "accountName")
+	case connectors.ObjectLead:
+		return append(slices.Clone(contactFields), "accountName", "createdContactId")
+	}
+	return contactFields
+}
 
 // phoneWhere looks wide. EspoCRM searches all numbers of a record: phoneNumber as it is stored, which is E.164 unless the
 // account allows other forms, and phoneNumberNumeric, its digits.
@@ -93,10 +104,7 @@ func (s *session) FindContactsByEmail(ctx context.Context, q connectors.EmailQue
 		if q.Email == "" || object != connectors.ObjectContact && object != connectors.ObjectLead && object != connectors.ObjectCompany {
 			continue
 		}
-		fields := contactFields
-		if object == connectors.ObjectLead {
-			fields = append(slices.Clone(fields), "createdContactId")
-		}
+		fields := fieldsOf(object)
 		list, err := s.search(ctx, entities[object], search{where: []where{{Type: "equals", Attribute: "emailAddress", Value: q.Email}}, fields: fields, order: "id", limit: maxPage})
 		if err != nil && object != connectors.ObjectContact && hidden(err) {
 			continue
@@ -131,10 +139,7 @@ func merged(a, b []string) []string {
 
 func (s *session) findIn(ctx context.Context, object string, condition where, national string) ([]connectors.Contact, error) {
 	entity := entities[object]
-	fields := contactFields
-	if object == connectors.ObjectLead {
-		fields = append(slices.Clone(fields), "createdContactId")
-	}
+	fields := fieldsOf(object)
 	var out []connectors.Contact
 	seen := map[string]bool{}
 	asked := 0
@@ -179,6 +184,10 @@ func contact(object string, r attributes) connectors.Contact {
 		c.Ref = connectors.Ref{Object: connectors.ObjectContact, ID: id}
 	}
 	c.ModifiedAt, _ = moment(r["modifiedAt"])
+	c.Company = r.text("accountName")
+	if email := r.text("emailAddress"); email != "" {
+		c.Emails = []string{email}
+	}
 	return c
 }
 

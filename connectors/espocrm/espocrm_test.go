@@ -377,3 +377,21 @@ func TestLock(t *testing.T) {
 	require.Equal(t, connectors.Unavailable, classOf(t, err).Class)
 	require.Equal(t, time.Minute, classOf(t, err).RetryAfter)
 }
+
+// People tell candidates apart by e-mail and account, which come with the list.
+func TestCandidatesAreToldApart(t *testing.T) {
+	t.Parallel()
+	f, session := fake(t, espocrmfake.Options{})
+	account := f.Add("Account", espocrmfake.Record{"name": "Lovelace Ltd", "emailAddress": "office@example.com", "phoneNumber": "+14155550199"})
+	f.Add("Contact", espocrmfake.Record{"lastName": "Ada", "phoneNumber": "+14155550199", "emailAddress": "ada@example.com", "accountId": account})
+	f.Add("Lead", espocrmfake.Record{"lastName": "Grace", "phoneNumber": "+14155550199", "accountName": "Hopper & Co"})
+	for object, want := range map[string]connectors.Contact{
+		"contact": {Emails: []string{"ada@example.com"}, Company: "Lovelace Ltd"}, "lead": {Company: "Hopper & Co"}, "company": {Emails: []string{"office@example.com"}},
+	} {
+		found, err := session.(connectors.ContactMatcher).FindContacts(t.Context(), connectors.PhoneQuery{E164: "+14155550199", National: "4155550199", Objects: []string{object}})
+		require.NoError(t, err)
+		require.Len(t, found, 1)
+		require.Equal(t, want.Emails, found[0].Emails, object)
+		require.Equal(t, want.Company, found[0].Company, object)
+	}
+}

@@ -127,8 +127,16 @@ func contactFields(model string, defs map[string]fieldDef) []string {
 			fields = append(fields, name)
 		}
 	}
+	for _, name := range []string{"email", "email_from"} {
+		if defs[name].Type != "" {
+			fields = append(fields, name)
+		}
+	}
 	if model == "crm.lead" {
 		return append(fields, "type", "partner_id", "contact_name", "partner_name")
+	}
+	if defs["parent_id"].Type != "" {
+		fields = append(fields, "parent_id")
 	}
 	return append(fields, "is_company")
 }
@@ -146,6 +154,15 @@ func contactOf(s *session, object, model string, r row) connectors.Contact {
 		}
 		if partner := r.id("partner_id"); partner != 0 && r.text("type") == "opportunity" {
 			c.Ref, c.URL = connectors.Ref{Object: connectors.ObjectContact, ID: idText(partner)}, s.recordURL("res.partner", partner)
+		}
+	}
+	c.Company = r.name("parent_id")
+	if model == "crm.lead" {
+		c.Company = r.text("partner_name")
+	}
+	for _, name := range []string{"email", "email_from"} {
+		if e := r.text(name); e != "" {
+			c.Emails = append(c.Emails, e)
 		}
 	}
 	for _, name := range []string{"phone", "mobile", "phone_sanitized"} {

@@ -440,3 +440,22 @@ func TestFakeIsStrict(t *testing.T) {
 	_, err := connect(t, f, nil).(connectors.CallReader).ReadCall(context.Background(), "1", []string{"body"})
 	require.Equal(t, connectors.NotFound, classOf(t, err).Class)
 }
+
+// People tell candidates apart by e-mail and company, which come with the search.
+func TestCandidatesAreToldApart(t *testing.T) {
+	t.Parallel()
+	f := odoofake.New(options())
+	session := connect(t, f, nil)
+	company := f.Add("res.partner", odoofake.Record{"name": "Lovelace Ltd", "is_company": true})
+	f.Add("res.partner", odoofake.Record{"name": "Ada", "phone": "+14155550199", "email": "ada@example.com", "parent_id": company})
+	f.Add("crm.lead", odoofake.Record{"name": "Quote", "type": "lead", "contact_name": "Grace", "partner_name": "Hopper & Co", "phone": "+14155550199", "email_from": "grace@example.com"})
+	for object, want := range map[string]connectors.Contact{
+		"contact": {Emails: []string{"ada@example.com"}, Company: "Lovelace Ltd"}, "lead": {Emails: []string{"grace@example.com"}, Company: "Hopper & Co"},
+	} {
+		found, err := session.(connectors.ContactMatcher).FindContacts(t.Context(), connectors.PhoneQuery{E164: "+14155550199", National: "4155550199", Objects: []string{object}})
+		require.NoError(t, err)
+		require.Len(t, found, 1)
+		require.Equal(t, want.Emails, found[0].Emails, object)
+		require.Equal(t, want.Company, found[0].Company, object)
+	}
+}

@@ -78,6 +78,16 @@ func (r row) flag(name string) bool {
 // id is an integer, or the id of a many2one.
 func (r row) id(name string) int64 { return number(r[name]) }
 
+// name is that of the record to which a field leads.
+func (r row) name(field string) string {
+	pair, _ := r[field].([]any)
+	if len(pair) < 2 {
+		return ""
+	}
+	text, _ := pair[1].(string)
+	return text
+}
+
 // ids are those of a one2many or many2many.
 func (r row) ids(name string) []int64 {
 	list, _ := r[name].([]any)

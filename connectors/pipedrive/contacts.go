@@ -74,6 +74,9 @@ type foundItem struct {
 		Owner  struct {
 			ID int64 `json:"id"`
 		} `json:"owner"`
+		Organization struct {
+			Name string `json:"name"`
+		} `json:"organization"`
 		CustomFields []string `json:"custom_fields"`
 	} `json:"item"`
 }
@@ -207,7 +210,7 @@ func (s *session) findPersons(ctx context.Context, terms []string, national stri
 			}
 			seen[i.Item.ID] = true
 			c := connectors.Contact{Ref: connectors.Ref{Object: connectors.ObjectContact, ID: strconv.FormatInt(i.Item.ID, 10)},
-				Name: i.Item.Name, OwnerID: idText(i.Item.Owner.ID), Numbers: i.Item.Phones}
+				Name: i.Item.Name, OwnerID: idText(i.Item.Owner.ID), Numbers: i.Item.Phones, Emails: i.Item.Emails, Company: i.Item.Organization.Name}
 			if s.web != "" {
 				c.URL = s.web + "/person/" + c.ID
 			}

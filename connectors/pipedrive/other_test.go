@@ -361,3 +361,18 @@ func TestRecordsReadAsWritten(t *testing.T) {
 		require.True(t, connectors.IsClass(err, connectors.NotFound))
 	}
 }
+
+// People tell candidates apart by e-mail and organization, which come with the search.
+func TestCandidatesAreToldApart(t *testing.T) {
+	t.Parallel()
+	f := company(pipedrivefake.Options{})
+	f.AddMember("Ada", "+14155550199", "ada@example.com", f.AddOrganization("Lovelace Ltd", "+14155550000"))
+	f.AddPerson("Grace", "+14155550199")
+	found, err := open(t, f, settings).(connectors.ContactMatcher).FindContacts(t.Context(), connectors.PhoneQuery{E164: "+14155550199", National: "4155550199", Country: "US"})
+	require.NoError(t, err)
+	require.Len(t, found, 2)
+	require.Equal(t, []string{"ada@example.com"}, found[0].Emails)
+	require.Equal(t, "Lovelace Ltd", found[0].Company)
+	require.Empty(t, found[1].Emails)
+	require.Empty(t, found[1].Company)
+}

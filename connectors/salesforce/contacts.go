@@ -198,8 +198,9 @@ func (s *session) ask(ctx context.Context, object string, anew bool) (returning,
 	add("Name", "OwnerId", "LastModifiedDate")
 	switch object {
 	case objContact:
-		add("AccountId")
+		add("AccountId", "Email")
 	case objLead:
+		add("Email", "Company")
 		if _, ok := info.Fields["IsConverted"]; ok {
 			r.where = "IsConverted = false"
 		}
@@ -265,8 +266,12 @@ func (s *session) contact(kind string, r values, fields []string) connectors.Con
 	}
 	c.URL = s.recordURL(c.ID)
 	c.ModifiedAt, _ = moment(r["LastModifiedDate"])
+	c.Company = r.text("Company")
+	if email := r.text("Email"); email != "" {
+		c.Emails = []string{email}
+	}
 	for _, name := range fields {
-		if slices.Contains([]string{"Id", "Name", "OwnerId", "AccountId", "PersonContactId", "LastModifiedDate"}, name) {
+		if slices.Contains([]string{"Id", "Name", "OwnerId", "AccountId", "PersonContactId", "LastModifiedDate", "Email", "Company"}, name) {
 			continue
 		}
 		if n := r.text(name); n != "" && !slices.Contains(c.Numbers, n) {

@@ -354,3 +354,18 @@ func TestTaskOpen(t *testing.T) {
 	require.NoError(t, x.Session.(connectors.TaskWriter).CompleteTask(t.Context(), out.RemoteID))
 	require.Len(t, x.took(), 1, "it is read and not written")
 }
+
+// People tell candidates apart by e-mail and company, which come with the search.
+func TestCandidatesAreToldApart(t *testing.T) {
+	t.Parallel()
+	x := newOrg(t, salesforcefake.Options{})
+	x.Add("Contact", salesforcefake.Record{"LastName": "Ada", "Phone": "+14155550101", "Email": "ada@example.com"})
+	x.Add("Lead", salesforcefake.Record{"LastName": "Grace", "Company": "Hopper & Co", "Phone": "+14155550101", "Email": "grace@example.com"})
+	list := found(t, x, query)
+	require.Len(t, list, 2)
+	for i, want := range []struct{ email, company string }{{"ada@example.com", ""}, {"grace@example.com", "Hopper & Co"}} {
+		require.Equal(t, []string{want.email}, list[i].Emails)
+		require.Equal(t, want.company, list[i].Company)
+		require.Equal(t, []string{"+14155550101"}, list[i].Numbers, "they are no numbers")
+	}
+}

@@ -261,6 +261,13 @@ func (f *Fake) full(entity string, r record) record {
 				}
 			}
 		}
+		if d.Type == "link" && d.Entity == "Account" {
+			// The name of what a link leads to is read with it.
+			out[name+"Name"] = nil
+			if a, ok := f.living(d.Entity, out[name+"Id"]); ok {
+				out[name+"Name"] = a["name"]
+			}
+		}
 		if d.Type == "attachmentMultiple" {
 			names := record{}
 			ids, _ := out[name+"Ids"].([]any)

@@ -97,6 +97,14 @@ func (f *Fake) AddPersonByEmail(name, email string) int64 {
 	return f.addPerson(object{"name": name, "emails": []any{map[string]any{"value": email, "primary": true, "label": "work"}}}).id()
 }
 
+// AddMember adds a person with a number and an e-mail address who belongs to an organization.
+func (f *Fake) AddMember(name, number, email string, organization int64) int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	one := func(v string) []any { return []any{map[string]any{"value": v, "primary": true, "label": "work"}} }
+	return f.addPerson(object{"name": name, "phones": one(number), "emails": one(email), "org_id": organization}).id()
+}
+
 func (f *Fake) addPerson(o object) object {
 	o["id"], o["add_time"], o["update_time"], o["is_deleted"] = f.nextID(), f.stamp(), f.stamp(), false
 	o["seen_at"] = f.opt.Now()

@@ -364,10 +364,20 @@ func (q *query) searchPersons() result {
 		numbers, emails := values("phones", "phone"), values("emails", "email")
 		if hit {
 			found = append(found, object{"result_score": 0.5, "item": object{"id": p.id(), "type": "person", "name": p["name"], "phones": numbers,
-				"emails": emails, "visible_to": int64(3), "owner": object{"id": p.int("owner_id")}, "organization": nil, "custom_fields": []any{}, "notes": []any{}}})
+				"emails": emails, "visible_to": int64(3), "owner": object{"id": p.int("owner_id")}, "organization": q.organization(p.int("org_id")), "custom_fields": []any{}, "notes": []any{}}})
 		}
 	}
 	return q.items(found)
+}
+
+// organization is that of a person as a search shows it.
+func (q *query) organization(id int64) any {
+	for _, o := range q.f.data.companies {
+		if o.id() == id && q.f.visible(o) {
+			return object{"id": id, "name": o["name"], "address": nil}
+		}
+	}
+	return nil
 }
 
 func (q *query) searchCompanies() result {
