@@ -59,12 +59,11 @@ func (h *Handler) putOwnNumbers(ctx context.Context, p principal, in *ownNumbers
 	var rows []records.OwnNumber
 	seen := map[string]bool{}
 	for i, n := range in.Body.Items {
-		parsed, err := phonenumbers.Parse(n.Number, "ZZ")
+		e164, err := ownNumber(n.Number)
 		if err != nil {
-			out.add(fmt.Sprintf("items[%d].number", i), "This is no phone number. Write it with + and the country code, such as +14155550101.")
+			out.add(fmt.Sprintf("items[%d].number", i), noPhoneNumber)
 			continue
 		}
-		e164 := phonenumbers.Format(parsed, phonenumbers.E164)
 		if !seen[e164] {
 			rows = append(rows, records.OwnNumber{Number: e164, Label: n.Label})
 		}
@@ -77,6 +76,17 @@ func (h *Handler) putOwnNumbers(ctx context.Context, p principal, in *ownNumbers
 		return nil, err
 	}
 	return h.listOwnNumbers(ctx, p, nil)
+}
+
+const noPhoneNumber = "This is no phone number. Write it with + and the country code, such as +14155550101."
+
+// ownNumber is a number in E.164, which needs its country code: a workspace may have lines in several countries.
+func ownNumber(text string) (string, error) {
+	parsed, err := phonenumbers.Parse(text, "ZZ")
+	if err != nil {
+		return "", err
+	}
+	return phonenumbers.Format(parsed, phonenumbers.E164), nil
 }
 
 func (h *Handler) listOwners(ctx context.Context, p principal, in *PathID) (*answer[List[OwnerView]], error) {

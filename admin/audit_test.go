@@ -378,6 +378,14 @@ func (f *fixture) attempts() map[string]func() attempt {
 		"POST /numbers": func() attempt {
 			return attempt{path: "/numbers", form: url.Values{"number": {learned()}, "rejected": {"true"}}}
 		},
+		"POST /numbers/listed": func() attempt {
+			return attempt{path: "/numbers/listed", form: url.Values{"number": {number()}, "label": {"Reception"}}}
+		},
+		"POST /numbers/listed/remove": func() attempt {
+			n := number()
+			f.must(200, "PUT", "/own-numbers", `{"items": [{"number": "`+n+`"}]}`)
+			return attempt{path: "/numbers/listed/remove", form: url.Values{"number": {n}}}
+		},
 		"POST /connections/{id}/pause": func() attempt { return attempt{path: "/connections/" + connection() + "/pause"} },
 		"POST /connections/{id}/resume": func() attempt {
 			c := connection()

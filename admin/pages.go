@@ -145,6 +145,8 @@ func (h *Handler) registerPages(mux *http.ServeMux) {
 	page("GET /settings/audit", admin, h.auditPage)
 	page("GET /numbers", viewer, h.numbersPage)
 	page("POST /numbers", admin, h.numberForm)
+	page("POST /numbers/listed", admin, h.listNumberForm)
+	page("POST /numbers/listed/remove", admin, h.unlistNumberForm)
 	page("POST /connections/{id}/test", operator, h.connectionForm(h.testForm))
 	page("POST /connections/{id}/schema", operator, h.connectionForm(h.schemaForm))
 	page("POST /connections/{id}/pause", operator, h.connectionForm(h.pauseForm))

@@ -254,6 +254,19 @@ func TestBrowserReviewsAndOwners(t *testing.T) {
 	b.picture("numbers", true)
 	b.run(chromedp.Click(chromedp.CSS("tbody tr:first-child button")), chromedp.WaitVisible(chromedp.CSS(".flash")))
 	require.Contains(t, js[string](b, "document.querySelector('tbody tr').innerText"), "Not yours")
+	listed := "[...document.querySelectorAll('[aria-labelledby=listed-title] tbody tr')].map(r => r.cells[0].innerText.trim() + ' ' + r.cells[1].innerText.trim())"
+	list := func(number, label string) {
+		b.run(chromedp.SetValue(chromedp.CSS("#number"), number), chromedp.SetValue(chromedp.CSS("#label"), label), chromedp.Click(chromedp.CSS("form[action='/numbers/listed'] button")))
+	}
+	list("020 7946", "Front <desk>")
+	b.until("document.querySelector('.flash.bad') !== null && document.querySelector('.flash.bad').textContent.includes('country code')")
+	require.Equal(t, "Front <desk>", js[string](b, "document.querySelector('#label').value"), "what was typed stays")
+	list("+44 20 7946 0018", "Front <desk>")
+	b.until("document.querySelector('.flash:not(.bad)') !== null")
+	require.Equal(t, []string{"+44 20 7946 0018 Front <desk>"}, js[[]string](b, listed))
+	b.picture("numbers-listed", true)
+	b.run(chromedp.Click(chromedp.CSS("form[action='/numbers/listed/remove'] button")))
+	b.until("document.querySelector('.flash') !== null && document.querySelector('[aria-labelledby=listed-title] tbody') === null")
 	b.size(390, 844)
 	for _, path := range []string{"/reviews", "/connections/" + connection + "/owners", "/connections/" + connection + "/match", "/numbers", "/reviews?show=choices"} {
 		b.open(path)

@@ -64,6 +64,8 @@ type SourceStore interface {
 	DeleteSource(ctx context.Context, workspaceID, id string) error
 	OwnNumbers(ctx context.Context, workspaceID string) ([]records.OwnNumber, error)
 	PutOwnNumbers(ctx context.Context, workspaceID string, numbers []records.OwnNumber) error
+	ListOwnNumber(ctx context.Context, workspaceID string, n records.OwnNumber) error
+	UnlistOwnNumber(ctx context.Context, workspaceID, number string) error
 }
 
 // ConnectionStore keeps CRM accounts.

@@ -45,3 +45,21 @@ func (db *DB) PutOwnNumbers(ctx context.Context, workspaceID string, numbers []r
 	})
 	return settingsError("replace own numbers", err)
 }
+
+// ListOwnNumber adds one number to the list, or changes its label. Errors: records.ErrNotFound for a workspace that does
+// not exist.
+func (db *DB) ListOwnNumber(ctx context.Context, workspaceID string, n records.OwnNumber) error {
+	err := db.changing(ctx, workspaceID, "own_numbers.save", audited{kind: "own_numbers"}, func(tx pgx.Tx) error {
+		return mustMeet(tx.Exec(ctx, `insert into own_numbers (workspace_id, number, label) select id, $2, $3 from workspaces where id = $1
+			on conflict (workspace_id, number) do update set label = excluded.label`, workspaceID, n.Number, n.Label))
+	})
+	return settingsError("list an own number", err)
+}
+
+// UnlistOwnNumber takes one number off the list. Errors: records.ErrNotFound if it is not on it.
+func (db *DB) UnlistOwnNumber(ctx context.Context, workspaceID, number string) error {
+	err := db.changing(ctx, workspaceID, "own_numbers.save", audited{kind: "own_numbers"}, func(tx pgx.Tx) error {
+		return mustMeet(tx.Exec(ctx, `delete from own_numbers where workspace_id = $1 and number = $2`, workspaceID, number))
+	})
+	return settingsError("take an own number off the list", err)
+}
