@@ -54,9 +54,13 @@ func (f *fixture) alert(ws string, kind records.AlertKind, object, objectID, nam
 		now := f.clock()
 		resolved = &now
 	}
+	reason := "Nothing has arrived since then. Look whether the webhook is on."
+	if kind == records.AlertHeldLong {
+		reason = "The oldest call on hold has been there for more than a day. On hold says why, and what to do."
+	}
 	f.exec(`insert into alerts (id, workspace_id, kind, object, object_id, object_name, severity, state, reason, since, created_at, opened_at, told_at, reminded_at, resolved_at)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $10, $10, $10, $11)`,
-		alertID, ws, kind, object, objectID, name, severity, state, "Nothing has arrived since then. Look whether the webhook is on.", at, resolved)
+		alertID, ws, kind, object, objectID, name, severity, state, reason, at, resolved)
 	return alertID
 }
 

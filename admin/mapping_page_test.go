@@ -124,9 +124,9 @@ func TestBrowserMapping(t *testing.T) {
 	replace := func(old, with string) {
 		js[bool](b, `(() => { const e = document.getElementById("document"); e.value = e.value.replace(`+text(old)+`, `+text(with)+`); e.dispatchEvent(new Event("input", {bubbles: true})); return true })()`)
 	}
-	replace(`"Outbound call to")`, `upper("Outbound call to"))`)
+	replace(`{{ call_title }}`, `{{ upper(call_title) }}`)
 	b.until(`document.querySelector("#mapping-preview .counts .changed") !== null`)
-	require.Contains(t, js[string](b, `document.getElementById("document").value`), `upper("Outbound`)
+	require.Contains(t, js[string](b, `document.getElementById("document").value`), `upper(call_title)`)
 	require.Contains(t, js[string](b, `document.getElementById("mapping-preview").innerText`), "OUTBOUND CALL TO")
 	js[bool](b, `(document.querySelector("#mapping-preview .mapped .how summary").click(), true)`)
 	b.picture("mapping-changed", true)
@@ -135,13 +135,13 @@ func TestBrowserMapping(t *testing.T) {
 	b.dark(false)
 
 	// A fault is told while one types, and leads to its line.
-	replace(`upper("Out`, `uper("Out`)
+	replace(`upper(call`, `uper(call`)
 	b.until(`document.querySelector("#mapping-problems [data-line]") !== null`)
 	require.Contains(t, js[string](b, `document.getElementById("mapping-problems").innerText`), "Did you mean upper?")
 	b.run(chromedp.Click(chromedp.CSS("#mapping-problems [data-line]")))
 	b.until(`document.activeElement.id === "document" && document.getElementById("document").selectionEnd > document.getElementById("document").selectionStart`)
 	b.picture("mapping-wrong", true)
-	replace(`uper("Out`, `upper("Out`)
+	replace(`uper(call`, `upper(call`)
 	b.until(`document.querySelector("#mapping-problems .fails") === null && document.querySelector("#mapping-preview .counts") !== null`)
 	b.run(chromedp.SendKeys(chromedp.CSS("#note"), "Loud subjects"))
 	b.press("save")

@@ -193,7 +193,7 @@ func TestPictures(t *testing.T) {
 	clock := func(d *admin.Deps) { d.Now = func() time.Time { return at } }
 	by := drawn.Sub(at)
 
-	empty := newFixture(t, clock)
+	empty := newFixture(t, clock, withDemo)
 	empty.at = at
 	empty.user(empty.ws, "anna@example.com", "Anna Smith", "admin")
 	b := empty.newBrowser("Europe/London")

@@ -247,6 +247,7 @@ func buildCatalog() []entry {
 			text("contact_id", "the CRM's id of the contact the call belongs to", func(r *run) any { return str(r.in.ContactID) }),
 			text("owner_id", "the CRM's id of the agent's user", func(r *run) any { return str(r.in.OwnerID) }),
 			text("disposition_id", "the CRM's id of the outcome with the disposition's label or id", dispositionID),
+			text("call_title", "what the call was, in a few words: Missed call from Ada Lovelace", callTitle),
 			text("call_url", "the call's page in callsync", func(r *run) any { return str(r.in.CallURL) }),
 			text("recording_url", "the permanent link to the recording", func(r *run) any { return str(r.in.RecordingURL) }),
 		},

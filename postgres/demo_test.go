@@ -18,7 +18,7 @@ import (
 
 // ofWorkspace are the tables that hold nothing of a source, a connection or a call. A new table is named here, or has a row of
 // the demo in TestRemoveDemo, made by the names of its columns.
-var ofWorkspace = strings.Fields(`alert_channels alert_settings alert_watch api_tokens audit_log invitations memberships own_numbers password_links
+var ofWorkspace = strings.Fields(`access_counts alert_channels alert_settings alert_watch api_tokens audit_log invitations known_browsers memberships own_numbers password_links
 	receipt_hours sessions users workspaces`)
 
 // meant tells what a column refers to, by its name.
