@@ -59,11 +59,11 @@ func js[T any](b *browser, expression string) T {
 	return v
 }
 
-// until waits for an expression to be true, and for what was swapped in to hear of events: htmx listens there some 20 ms
-// after it is seen, and no person is as fast as a test.
+// until waits for an expression to be true, for the page to be read to its end, and for what was swapped in to hear of events:
+// htmx listens there some 20 ms after it is seen. No person is as fast as a test.
 func (b *browser) until(expression string) {
 	b.t.Helper()
-	settled := "(" + expression + `) && document.querySelector(".htmx-swapping, .htmx-settling, .htmx-added") === null`
+	settled := "(" + expression + `) && document.readyState !== "loading" && document.querySelector(".htmx-swapping, .htmx-settling, .htmx-added") === null`
 	require.Eventually(b.t, func() bool {
 		ok, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](settled))
 		return err == nil && ok // it fails while a page is on its way

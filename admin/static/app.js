@@ -93,7 +93,7 @@
     var el = document.activeElement, target = e.detail.target;
     lost = el && el !== document.body && target && target.contains(el) ? { key: sameness(el), id: el.id, place: target.id } : null;
   });
-  document.addEventListener("htmx:afterSettle", function () {
+  document.addEventListener("htmx:afterSwap", function () {
     var active = document.activeElement, was = lost, place;
     if (!was || active && active !== document.body) { return; }
     lost = null;
