@@ -68,14 +68,14 @@ func (d *attempt) sendMarked(ctx context.Context, session connectors.Session, w 
 		}
 		return d.send(ctx, session, w)
 	}
-	line := gathering[connectors.CallWrite, connectors.Written](d, "create", writer.MaxBatch())
-	line.Quiet, line.Most = gatherQuiet, gatherMost
+	what, quiet, most := "create", gatherQuiet, gatherMost
 	ids := []string{d.in.ConnectionID + "\x00key\x00" + w.Key}
 	if w.RemoteID != "" {
-		line.Key += " update"
-		line.Quiet, line.Most = changesQuiet, changesMost
+		what, quiet, most = "update", changesQuiet, changesMost
 		ids = append(ids, d.in.ConnectionID+"\x00id\x00"+w.RemoteID)
 	}
+	line := gathering[connectors.CallWrite, connectors.Written](d, what, writer.MaxBatch())
+	line.Quiet, line.Most = quiet, most
 	line.Send = func(ctx context.Context, ws []connectors.CallWrite) []batches.Outcome[connectors.Written] {
 		outs := make([]batches.Outcome[connectors.Written], 0, len(ws))
 		for _, o := range writer.WriteCalls(ctx, ws) {

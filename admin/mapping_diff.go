@@ -48,18 +48,22 @@ const mostDiff = 4 << 20
 // textLine is a line of a difference of two texts: same, gone or new; a gap stands for same ones that are left out.
 type textLine struct{ Kind, Text string }
 
+// sameEnds are how many lines two texts share at their beginnings and, after those, at their ends.
+func sameEnds(a, b []string) (head, tail int) {
+	for head < len(a) && head < len(b) && a[head] == b[head] {
+		head++
+	}
+	for tail < len(a)-head && tail < len(b)-head && a[len(a)-1-tail] == b[len(b)-1-tail] {
+		tail++
+	}
+	return head, tail
+}
+
 // diffTexts compares two texts line by line, and leaves out what is far from every difference. Of texts that are too
 // different it returns nothing.
 func diffTexts(before, after string) []textLine {
 	a, b := strings.Split(strings.TrimRight(before, "\n"), "\n"), strings.Split(strings.TrimRight(after, "\n"), "\n")
-	head := 0
-	for head < len(a) && head < len(b) && a[head] == b[head] {
-		head++
-	}
-	tail := 0
-	for tail < len(a)-head && tail < len(b)-head && a[len(a)-1-tail] == b[len(b)-1-tail] {
-		tail++
-	}
+	head, tail := sameEnds(a, b)
 	x, y := a[head:len(a)-tail], b[head:len(b)-tail]
 	if len(x)*len(y) > mostDiff {
 		return nil

@@ -274,14 +274,7 @@ const (
 // that stayed between changes: the log answers what a document was, the editor compares versions.
 func lineChanges(before, after string) []auditLine {
 	a, b := lines(before), lines(after)
-	head := 0
-	for head < len(a) && head < len(b) && a[head] == b[head] {
-		head++
-	}
-	tail := 0
-	for tail < len(a)-head && tail < len(b)-head && a[len(a)-1-tail] == b[len(b)-1-tail] {
-		tail++
-	}
+	head, tail := sameEnds(a, b)
 	var out []auditLine
 	add := func(mark string, all []string) {
 		for i, text := range all {
