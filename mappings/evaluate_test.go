@@ -104,6 +104,25 @@ func TestEvaluationLeavesNothing(t *testing.T) {
 	require.Nil(t, r.item)
 }
 
+// Lists and groups cost work by their size, so that expressions cannot pile them up.
+func TestLiteralsCostWork(t *testing.T) {
+	t.Parallel()
+	in := answeredInbound()
+	for _, source := range []string{`[note, note, note]`, `{a: note, b: note, c: note}`} {
+		e, problems := callWords.compileExpr(source, false)
+		require.Empty(t, problems, source)
+		r := startRun(&in)
+		const all = 3*opCost + (1+3)*opCost // the fields, and what holds them
+		r.budget = all
+		_, err := r.eval(e)
+		require.NoError(t, err, source)
+		r.budget = all - 1
+		_, err = r.eval(e)
+		require.ErrorIs(t, err, errTooMuch, source)
+		r.end()
+	}
+}
+
 // An object that ?? chooses has its members.
 func TestObjectsAreChosen(t *testing.T) {
 	t.Parallel()
