@@ -173,6 +173,25 @@ func TestWhatIsNotUsedIsGivenBack(t *testing.T) {
 	require.InDelta(t, 4, wait(r.attempt(b, slow, "c", Live, 1)).Hours(), 0.1, "1 + 12 of 10 are used")
 }
 
+// A delivery that waits for a shared request gives back what it has prepaid, once; the request pays for itself.
+func TestSharedRequestsPayForThemselves(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	b := &Budgets{Store: r.db, estimates: map[string]map[string]float64{"crm": {"search": 1}, "crm backfill": {"search": 5}, "crm together": {"search": 1}}}
+	waiting, err := b.Admit(t.Context(), slow, r.conn, "a", Backfill)
+	require.NoError(t, err)
+	require.NotEmpty(t, class(r.attempt(b, slow, "shared", Together, 1)), "backfill's half of the burst is prepaid")
+	require.NoError(t, Yield(waiting.With(t.Context())))
+	require.NoError(t, r.attempt(b, slow, "shared", Together, 1))
+	require.NoError(t, Yield(waiting.With(t.Context())))
+	require.NoError(t, waiting.Done(t.Context()))
+	for i := range 9 {
+		require.NoError(t, r.attempt(b, slow, fmt.Sprint(i), Live, 1), "call %d of the nine that are left", i)
+	}
+	require.NotEmpty(t, class(r.attempt(b, slow, "late", Live, 1)), "nothing was given back twice")
+	require.EqualValues(t, 10, r.seen.Load())
+}
+
 func TestDailyQuota(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
